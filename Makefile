@@ -1,0 +1,50 @@
+# Every target does its own set-up: Python 3.10 or newer and make are all that is needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+SHELL  := bash
+# nbdev and the notebooks' kernel are found by name
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup site serve test check notebooks clean
+
+help:  ## show this list
+	@echo "emlit: what make can do"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## make .venv, with this checkout installed in it
+
+$(READY): settings.ini setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "emlit needs Python 3.10 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one so: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a minute or two, once) …"
+	@test -x $(BIN)/python && $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "Python cannot make virtual environments here. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+site: $(READY)  ## run a copy of every notebook and build the site into _docs/
+	@$(BIN)/python tools/build.py
+
+PORT ?= 8000
+serve: site  ## build the site and show it at http://localhost:8000 (or PORT=…)
+	@echo "Open http://localhost:$(PORT)/ (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(PORT)
+
+test: $(READY)  ## everything: notebooks, package, export, wheel, README, and the site in a browser
+	@$(BIN)/nbdev_test --n_workers $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+	@$(MAKE) --no-print-directory site
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## the fast checks alone: is everything exported, clean, and as the conventions say?
+	@$(BIN)/python -m pytest -q tests/test_repo.py
+
+notebooks: $(READY)  ## run every notebook in place and save it, export the package, write README.md
+	@$(BIN)/python tools/notebooks.py
+
+clean:  ## remove what make makes (.venv included)
+	rm -rf .venv _docs _build _proc build dist *.egg-info .pytest_cache .hypothesis

@@ -1,0 +1,198 @@
+"""Build the site into _docs/: run a copy of every notebook, render the copies, make the result stand on its own.
+
+The renderer is Quarto where there is one, otherwise smalldocs. Everything happens in _build/;
+_docs/ is replaced at the end, when nothing can fail any more."""
+
+import html
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from configparser import ConfigParser
+from pathlib import Path
+
+import nbformat
+import yaml
+from notebooks import ROOT, CellFailed, execute_all
+
+BUILD, DOCS = ROOT / "_build", ROOT / "_docs"
+NUMBERED = re.compile(r"\b\d\d_(\w+\.ipynb)\b")  # 01_coins.ipynb becomes the page coins.html
+MATHJAX = """<script>
+window.MathJax = {
+  options: { enableMenu: false },
+  startup: { pageReady: () => MathJax.startup.defaultPageReady().then(() => {
+    // an inline formula that is wider than its paragraph gets a box of its own to scroll in
+    document.querySelectorAll("main mjx-container:not([display])").forEach((m) => {
+      const block = m.closest("p, li, td, h1, h2, h3, h4, figcaption, div");
+      if (m.offsetWidth > block.clientWidth) m.classList.add("wide-formula");
+    });
+  }) },
+};
+</script>
+<script defer src="site_libs/mathjax/tex-chtml-full.js"></script>
+"""
+PLOTLY = '<script src="site_libs/plotly/plotly.min.js"></script>\n'
+
+
+def address():
+    "The published site's address, without a slash at the end."
+    ini = ConfigParser()
+    ini.read(ROOT / "settings.ini", encoding="utf-8")
+    return (ini["DEFAULT"]["doc_host"] + ini["DEFAULT"]["doc_baseurl"]).rstrip("/")
+
+
+def check_tools():
+    "Name the renderer, and stop with a clear message where something is missing."
+    import emlit
+    if Path(emlit.__file__).resolve().parent != ROOT / "emlit":
+        sys.exit(f"Python imports emlit from {emlit.__file__}, not from this checkout.\n"
+                 "The pages would document another version; remove .venv and run make again.")
+    if shutil.which("quarto"):
+        return "quarto"
+    try:
+        importlib.metadata.version("smalldocs")
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit("The site needs a renderer: put Quarto on the PATH (quarto.org), or use Python 3.11 or newer,\n"
+                 "for which smalldocs is installed. Here is neither: Python "
+                 f"{sys.version_info.major}.{sys.version_info.minor} and no Quarto.\n"
+                 "With another Python: rm -rf .venv, then make site PYTHON=python3.12")
+    return "smalldocs"
+
+
+def frame_html_figures(nb):
+    "Put interactive figures into a <figure> with the cell's caption and alternative text, which renderers do for images only."
+    for cell in nb.cells:
+        framed = [o for o in cell.get("outputs", []) if "plotly-graph-div" in "".join(o.get("data", {}).get("text/html", ""))]
+        if not framed:
+            continue
+        lines = cell.source.splitlines()
+        mine = [s for s in lines if re.match(r"#\|\s*fig-(cap|alt):", s)]
+        opts = yaml.safe_load("\n".join(s[2:].strip() for s in mine)) or {}
+        cell.source = "\n".join(s for s in lines if s not in mine)
+        for out in framed:
+            caption = f"\n<figcaption>{html.escape(opts['fig-cap'])}</figcaption>" if "fig-cap" in opts else ""
+            out.data = {"text/html": '<figure class="plotly-figure">\n'
+                        f'<div role="img" aria-label="{html.escape(opts.get("fig-alt", ""))}">\n'
+                        + "".join(out.data["text/html"]).strip() + f"\n</div>{caption}\n</figure>"}
+
+
+def copy_project(executed):
+    "A project of its own for the renderer: settings, configuration, executed notebooks named as their pages."
+    project = BUILD / "project"
+    nbs = project / "nbs"
+    nbs.mkdir(parents=True)
+    shutil.copy(ROOT / "settings.ini", project)
+    config = (ROOT / "_quarto.yml").read_text(encoding="utf-8")
+    (project / "_quarto.yml").write_text(NUMBERED.sub(r"\1", config), encoding="utf-8")
+    for f in (ROOT / "nbs").iterdir():
+        if f.is_file() and f.suffix in (".yml", ".css", ".svg", ".png") and f.name != "nbdev.yml":
+            shutil.copy(f, nbs)
+    for path, nb in executed.items():
+        frame_html_figures(nb)
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(r"(\]\()(\d\d_)(\w+\.ipynb)", r"\1\3", cell.source)
+        nbformat.write(nb, nbs / NUMBERED.sub(r"\1", path.name))
+    shutil.copy(ROOT / "README.md", project)  # newer than index.ipynb: nbdev_docs need not make one
+    return project
+
+
+def render(project, renderer):
+    "Turn the project into HTML and return the folder."
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run = lambda *cmd, **kw: subprocess.run([str(c) for c in cmd], cwd=project, env=env, check=True, **kw)
+    if renderer == "quarto":
+        run("nbdev_docs", "--path", "nbs")
+        return project / "_docs"
+    run(sys.executable, "-c",
+        "from nbdev.quarto import refresh_quarto_yml; refresh_quarto_yml()\n"
+        "from nbdev.serve import proc_nbs; proc_nbs(path='nbs')")
+    done = run(sys.executable, "-m", "smalldocs.cli", "render", "_proc", capture_output=True, text=True)
+    expected = re.compile(r"html-math-method|output-file|^wrote \d+ page")
+    print("".join(s for s in (done.stdout + done.stderr).splitlines(True) if not expected.search(s)), end="")
+    return project / "_proc" / "_docs"
+
+
+def add_libraries(site):
+    "MathJax and plotly.js from the Python packages that carry them, and the notebooks to download."
+    import mathjax
+    import plotly
+    es5 = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5"
+    libs = site / "site_libs"
+    (libs / "mathjax").mkdir(parents=True)
+    (libs / "plotly").mkdir()
+    shutil.copy(es5 / "tex-chtml-full.js", libs / "mathjax")
+    shutil.copytree(es5 / "output" / "chtml" / "fonts" / "woff-v2", libs / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2")
+    shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", libs / "plotly")
+    (site / "notebooks").mkdir()
+    for nb in (ROOT / "nbs").glob("*.ipynb"):
+        shutil.copy(nb, site / "notebooks")
+
+
+def localise_page(text, ids):
+    "Let a page use the site's own files only: scripts, styles, links to our own pages and to our notebooks."
+
+    def own(link):  # nbdev links `Mixture.e_step` to an anchor that only a show_doc of its own would make
+        page, _, anchor = link[2].partition("#")
+        while anchor and anchor not in ids.get(page, ()):
+            anchor = anchor.rpartition(".")[0]
+        return f'{link[1]}{page or "index.html"}{"#" + anchor if anchor else ""}"'
+
+    # maths and Jupyter's widget loader, which both renderers fetch from elsewhere
+    text = re.sub(r'<script\b[^>]*\bsrc="https?://[^>]*>\s*</script>\s*', "", text)
+    text = re.sub(r"<script\b[^>]*>\s*define\('jquery'.*?</script>\s*", "", text, flags=re.S)
+    text = re.sub(r'<link\b(?=[^>]*\brel="(?:stylesheet|preconnect|preload)")[^>]*\bhref="https?://[^>]*>\s*', "", text)
+    text = re.sub(rf'(<a\b[^>]*\bhref="){re.escape(address())}/*([^"]*)"', own, text)
+    text = re.sub(r'(<a\b[^>]*\bhref=")https://raw\.githubusercontent\.com/[^"]*/nbs/(\w+\.ipynb")', r"\1notebooks/\2 download", text)
+    head = MATHJAX if re.search(r'class="math\b', text) else ""
+    head += PLOTLY if "plotly-graph-div" in text else ""
+    return text.replace("</head>", head + "</head>", 1)
+
+
+def localise(site):
+    "The same for every page and every style sheet."
+    texts = {page: page.read_text(encoding="utf-8") for page in site.glob("*.html")}
+    ids = {page.name: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in texts.items()}
+    for page, text in texts.items():
+        page.write_text(localise_page(text, ids), encoding="utf-8")
+    remote = re.compile(r"""@import\s*(?:url\(\s*['"]?https?:[^)]*\)|(['"])https?:.*?\1)[^;]*;""")
+    for sheet in site.rglob("*.css"):
+        sheet.write_text(remote.sub("", sheet.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def swap(site):
+    "Put the new site in the old one's place."
+    old = BUILD / "old"
+    if DOCS.exists():
+        DOCS.rename(old)
+    site.rename(DOCS)
+    shutil.rmtree(BUILD)
+
+
+def main():
+    start, renderer = time.time(), check_tools()
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir()
+    copy = BUILD / "run"
+    shutil.copytree(ROOT / "nbs", copy)
+    try:
+        executed = execute_all(sorted(copy.glob("*.ipynb")))
+    except CellFailed as e:
+        sys.exit(f"\nThe site was not built: a cell failed{', _docs/ is as it was' if DOCS.exists() else ''}.\n{e}")
+    print(f"Rendering with {renderer} …", flush=True)
+    try:
+        site = render(copy_project(executed), renderer)
+    except subprocess.CalledProcessError as e:
+        sys.exit(f"{e.stdout or ''}{e.stderr or ''}\nThe site was not built: {renderer} failed with status {e.returncode}.")
+    add_libraries(site)
+    localise(site)
+    (site / ".nojekyll").touch()
+    swap(site)
+    print(f"The site is ready after {time.time() - start:.0f} s: {DOCS / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
