@@ -33,8 +33,9 @@ PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 PLOTLY_MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "x"]
 PLOTLY_SHAPES = ["", "/", ".", "x", "\\", "-"]
 
-# %% ../nbs/90_plots.ipynb #88898444
+# %% ../nbs/90_plots.ipynb #99e8e504
 #| code-fold: true
+#| code-summary: "_of"
 def _of(styles, k):
     "The style of component k; after the last one they start again."
     return styles[k % len(styles)]
@@ -58,15 +59,17 @@ def style():
     try: yield
     finally: plt.rcParams.update(before)
 
-# %% ../nbs/90_plots.ipynb #270c7344
+# %% ../nbs/90_plots.ipynb #6b4f03dd
 #| code-fold: true
+#| code-summary: "_mixture"
 def _mixture(model, name):
     "The model, if it is a Mixture."
     if isinstance(model, Mixture): return model
     raise TypeError(f"{name} must be a Mixture; got an object of type {type(model).__name__}")
 
-# %% ../nbs/90_plots.ipynb #a8c6e58d
+# %% ../nbs/90_plots.ipynb #7744badd
 #| code-fold: true
+#| code-summary: "_steps"
 def _steps(trace, name="trace"):
     "The Steps of a Trace, or of a sequence of Steps."
     steps = getattr(trace, "steps", trace)
@@ -76,16 +79,18 @@ def _steps(trace, name="trace"):
     if isinstance(steps, (list, tuple)) and not steps: got = "no step at all"
     raise TypeError(f"{name} must be a Trace or a sequence of Steps; got {got}")
 
-# %% ../nbs/90_plots.ipynb #ffefbe60
+# %% ../nbs/90_plots.ipynb #41fca7f2
 #| code-fold: true
+#| code-summary: "_mixture_steps"
 def _mixture_steps(trace):
     "The same, of mixtures alone."
     steps = _steps(trace)
     for s in steps: _mixture(s.model, "trace.model")
     return steps
 
-# %% ../nbs/90_plots.ipynb #1035d3ea
+# %% ../nbs/90_plots.ipynb #d196ab0c
 #| code-fold: true
+#| code-summary: "_many"
 def _many(traces):
     "Traces by label."
     if isinstance(traces, (list, tuple)) and not (traces and isinstance(traces[0], Step)):
@@ -96,8 +101,9 @@ def _many(traces):
     if not traces: raise ValueError("traces must hold at least one trace; got none")
     return {str(label): _steps(trace, f"traces[{label!r}]") for label, trace in traces.items()}
 
-# %% ../nbs/90_plots.ipynb #65486db9
+# %% ../nbs/90_plots.ipynb #089263ea
 #| code-fold: true
+#| code-summary: "_full_name"
 def _full_name(model, name):
     "The full name of a parameter, which may be given short where that is clear: \"p\" for \"components[0].p\"."
     if not isinstance(name, str): raise TypeError(f"name must be a string; got {name!r}")
@@ -107,15 +113,17 @@ def _full_name(model, name):
     more = ", which fits several" if found else ""
     raise ValueError(f"name must be one of {', '.join(full)}; got {name!r}{more}")
 
-# %% ../nbs/90_plots.ipynb #5765d299
+# %% ../nbs/90_plots.ipynb #f92af358
 #| code-fold: true
+#| code-summary: "_values"
 def _values(steps, name):
     "One parameter along the path: its full name, and its values as an array (steps, …)."
     name = _full_name(steps[0].model, name)
     return name, np.array([s.model.parameters()[name] for s in steps])
 
-# %% ../nbs/90_plots.ipynb #818c13dd
+# %% ../nbs/90_plots.ipynb #7bf4a258
 #| code-fold: true
+#| code-summary: "_numbers"
 def _numbers(mixture):
     "Every number of a mixture as (label, component, value); a label stands for one group of bars."
     yield from (("weight", k, v) for k, v in enumerate(mixture.weights))
@@ -128,8 +136,9 @@ def _numbers(mixture):
                 yield (f"[{i}].{name}" if several else name) + column, first + k, v
         first += block.n_components
 
-# %% ../nbs/90_plots.ipynb #5c7c11ac
+# %% ../nbs/90_plots.ipynb #cc2179b1
 #| code-fold: true
+#| code-summary: "_bars"
 def _bars(mixture):
     "The same for drawing: the groups, each bar's place, component and value, and the width of a bar."
     label, k, value = zip(*_numbers(mixture))
@@ -215,15 +224,17 @@ class Fragment(MimetypeRenderer):
 pio.renderers["emlit"] = Fragment()
 if os.environ.get("EMLIT_PLOTLY") == "fragment": pio.renderers.default = "emlit"
 
-# %% ../nbs/90_plots.ipynb #b04e5402
+# %% ../nbs/90_plots.ipynb #629f2961
 #| code-fold: true
+#| code-summary: "_chosen"
 def _chosen(n, most=15):
     "At most `most` of the numbers 0 … n − 1: all, or ever farther apart, the first and the last among them."
     if n <= most: return list(range(n))
     return sorted({0} | {round(v) for v in np.geomspace(1, n - 1, most - 1)})
 
-# %% ../nbs/90_plots.ipynb #41059946
+# %% ../nbs/90_plots.ipynb #2c3edf22
 #| code-fold: true
+#| code-summary: "_short"
 def _short(values, digits=4):
     "Numbers rounded to some digits of their range, as lists; what is not finite becomes None, a gap."
     values = np.asarray(values, dtype=float)
@@ -237,8 +248,9 @@ _INK = "#222222"
 _AXIS = dict(showgrid=True, gridcolor="#E8E8E8", zeroline=False, linecolor="#555555", ticks="outside",
              tickcolor="#555555", ticklen=4, fixedrange=True, automargin=True)
 
-# %% ../nbs/90_plots.ipynb #d1e4d067
+# %% ../nbs/90_plots.ipynb #b6b12e54
 #| code-fold: true
+#| code-summary: "_figure"
 def _figure(data, height=420, **layout):
     "A figure in the course's look: no fixed width, and a finger on it scrolls the page."
     base = dict(
@@ -248,18 +260,21 @@ def _figure(data, height=420, **layout):
         legend=dict(orientation="h", x=0, xanchor="left", y=1.02, yanchor="bottom", bgcolor="rgba(0,0,0,0)"))
     return go.Figure(data=data, layout=base | layout)
 
-# %% ../nbs/90_plots.ipynb #5ce0a9de
+# %% ../nbs/90_plots.ipynb #7ecec568
 #| code-fold: true
+#| code-summary: "_title"
 def _title(text): return dict(text=text, standoff=6)
 
-# %% ../nbs/90_plots.ipynb #32fb7519
+# %% ../nbs/90_plots.ipynb #a5348e59
 #| code-fold: true
+#| code-summary: "_frame"
 def _frame(duration): # milliseconds
     "How to go to a frame: at once, with everything redrawn."
     return dict(mode="immediate", frame=dict(duration=duration, redraw=True), transition=dict(duration=0))
 
-# %% ../nbs/90_plots.ipynb #6e4e790b
+# %% ../nbs/90_plots.ipynb #c4496df5
 #| code-fold: true
+#| code-summary: "_move"
 def _move(fig, frames):
     "Give a figure frames, a slider over them and a button that plays them."
     steps = [dict(label=f.name, method="animate", args=[[f.name], _frame(0)]) for f in frames]
@@ -271,8 +286,9 @@ def _move(fig, frames):
                           pad=dict(t=36, r=0), bgcolor="white", buttons=[button])])
     return fig
 
-# %% ../nbs/90_plots.ipynb #38d099b0
+# %% ../nbs/90_plots.ipynb #b438e946
 #| code-fold: true
+#| code-summary: "_distinct"
 def _distinct(x, most=24):
     "The distinct observations in ascending order, a label for each, and a title for their axis."
     seen, times = np.unique(x, axis=0, return_counts=True)
@@ -281,15 +297,17 @@ def _distinct(x, most=24):
     several = [f"{s}<br>×{n}" if n > 1 else s for s, n in zip(text, times[at])]
     return seen[at], several, "observation x" + (f", {len(at)} of {len(seen)}" if len(at) < len(seen) else "")
 
-# %% ../nbs/90_plots.ipynb #968ab87b
+# %% ../nbs/90_plots.ipynb #29c8c2ac
 #| code-fold: true
+#| code-summary: "_fill"
 def _fill(k):
     "Colour and hatching of a component's bars."
     return dict(color=_of(PALETTE, k), line=dict(color="white", width=1), pattern=dict(
         shape=_of(PLOTLY_SHAPES, k), fillmode="overlay", fgcolor="white", fgopacity=1, size=8, solidity=0.25))
 
-# %% ../nbs/90_plots.ipynb #748230ef
+# %% ../nbs/90_plots.ipynb #596dd25b
 #| code-fold: true
+#| code-summary: "_shares"
 def _shares(model, seen):
     "Responsibilities as stacked bars, one trace a component."
     r = model.responsibilities(seen)
@@ -297,8 +315,9 @@ def _shares(model, seen):
     return [go.Bar(x=list(range(len(seen))), y=_short(r[:, k]), base=_short(base[:, k]), width=0.8, marker=_fill(k),
                    name=f"component {k + 1}", hovertemplate="%{y:.4f}") for k in range(r.shape[1])]
 
-# %% ../nbs/90_plots.ipynb #9ebdd5c1
+# %% ../nbs/90_plots.ipynb #50acb31c
 #| code-fold: true
+#| code-summary: "_heights"
 def _heights(model):
     "Parameters as bars, one trace a component, on the second pair of axes."
     _, place, k, value, width = _bars(model)
@@ -307,8 +326,9 @@ def _heights(model):
                    xaxis="x2", yaxis="y2", width=0.94 * width, marker=_fill(c), cliponaxis=False, showlegend=False,
                    name=f"component {c + 1}", hovertemplate="%{y:.4f}") for c in range(model.n_components)]
 
-# %% ../nbs/90_plots.ipynb #b71c1838
+# %% ../nbs/90_plots.ipynb #92987539
 #| code-fold: true
+#| code-summary: "_reach"
 def _reach(steps):
     "Limits of the axis of parameters: 0 to 1 for probabilities, otherwise what the values need."
     values = np.concatenate([_bars(s.model)[3] for s in steps])
@@ -340,46 +360,52 @@ def iterations(
         yaxis2=_AXIS | dict(title=_title("parameter"), range=_reach(steps), domain=[0, 0.36], anchor="x2"))
     return _move(fig, frames)
 
-# %% ../nbs/90_plots.ipynb #d36054f3
+# %% ../nbs/90_plots.ipynb #f3e2e338
 #| code-fold: true
+#| code-summary: "_loglik_title"
 def _loglik_title(step):
     "ℓ_t, for the top of a figure."
     text = f"ℓ = {step.loglik:.4f} at t = {step.t}".replace("-", "−")
     return dict(text=text, x=0.5, y=0.985, yanchor="top", font=dict(size=15))
 
-# %% ../nbs/90_plots.ipynb #493305f3
+# %% ../nbs/90_plots.ipynb #79bd7346
 #| code-fold: true
+#| code-summary: "_ends"
 def _ends(rate, share):
     "The smallest and the largest coin that can make up `rate` with `share` of the tosses, another coin having the rest."
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = (rate - (1 - share)) / share, rate / share
     return np.where(share > 0, np.maximum(low, 0), 0), np.where(share > 0, np.minimum(high, 1), 1)
 
-# %% ../nbs/90_plots.ipynb #28eabfa4
+# %% ../nbs/90_plots.ipynb #fc2c8a87
 #| code-fold: true
+#| code-summary: "_ridge_surface"
 def _ridge_surface(rate, n=33):
     "The ridge as three arrays π, p, q of shape (n, n)."
     pi, s = np.meshgrid(np.linspace(0, 1, n), np.linspace(0, 1, n))
     (p_low, p_high), (q_low, q_high) = _ends(rate, pi), _ends(rate, 1 - pi)
     return pi, p_low + s * (p_high - p_low), q_high - s * (q_high - q_low)
 
-# %% ../nbs/90_plots.ipynb #0dccc855
+# %% ../nbs/90_plots.ipynb #0c73bab3
 #| code-fold: true
+#| code-summary: "_two_coins"
 def _two_coins(model):
     "Is it a mixture of two coins, each tossed once a round?"
     return (isinstance(model, Mixture) and len(model.components) == 1
             and isinstance(model.components[0], Bernoulli) and model.components[0].p.shape == (2,))
 
-# %% ../nbs/90_plots.ipynb #fc8991db
+# %% ../nbs/90_plots.ipynb #20ae65f1
 #| code-fold: true
+#| code-summary: "_coin_path"
 def _coin_path(steps, label):
     "A path of (π, p, q)."
     if not all(_two_coins(s.model) for s in steps):
         raise ValueError(f"traces[{label!r}] must be of mixtures of two coins, Bernoulli(p) with p of shape (2,)")
     return np.array([[s.model.weights[0], *s.model.components[0].p] for s in steps])
 
-# %% ../nbs/90_plots.ipynb #8481e2f4
+# %% ../nbs/90_plots.ipynb #949f5c6d
 #| code-fold: true
+#| code-summary: "_one_rate"
 def _one_rate(paths):
     "The share of heads on which all the paths end."
     rates = [pi * p + (1 - pi) * q for pi, p, q in (path[-1] for path in paths)]
@@ -406,8 +432,9 @@ def coin_ridge(
         scene=dict(xaxis=side | dict(title="π"), yaxis=side | dict(title="p"), zaxis=side | dict(title="q"),
                    aspectmode="cube", camera=camera))
 
-# %% ../nbs/90_plots.ipynb #17fd361f
+# %% ../nbs/90_plots.ipynb #2d322bb0
 #| code-fold: true
+#| code-summary: "_surface"
 def _surface(rate):
     "The ridge in light grey, with a white grid."
     pi, p, q = (_short(v, 3) for v in _ridge_surface(rate))
@@ -416,8 +443,9 @@ def _surface(rate):
                       opacity=0.65, contours=dict(x=grid, y=grid), hoverinfo="skip",
                       lighting=dict(ambient=0.9, diffuse=0.3, specular=0))
 
-# %% ../nbs/90_plots.ipynb #cdcadc7f
+# %% ../nbs/90_plots.ipynb #da32c6b5
 #| code-fold: true
+#| code-summary: "_walk"
 def _walk(label, path, i):
     "One path through the cube of (π, p, q)."
     path = path[_chosen(len(path), most=40)]
@@ -431,8 +459,9 @@ def _walk(label, path, i):
 # %% ../nbs/90_plots.ipynb #c2c1b039
 _MARKERS_3D = ["circle", "square", "diamond"] # few of plotly's markers stay clear in space
 
-# %% ../nbs/90_plots.ipynb #43321905
+# %% ../nbs/90_plots.ipynb #ebef5821
 #| code-fold: true
+#| code-summary: "_free_number"
 def _free_number(steps, name):
     "A label for the one free number of a parameter, its values along the path, and the value of the whole for a number."
     full, values = _values(steps, name)
@@ -441,8 +470,9 @@ def _free_number(steps, name):
     if full != "weights" and numbers.shape[1] == 1: return full, numbers[:, 0], lambda v: np.full(values.shape[1:], v)
     raise ValueError(f"name must be a parameter with one free number; {full} has shape {values.shape[1:]}")
 
-# %% ../nbs/90_plots.ipynb #a3e41d3d
+# %% ../nbs/90_plots.ipynb #198362c2
 #| code-fold: true
+#| code-summary: "_stand_still"
 def _stand_still(steps, name):
     "Refuse a path on which other parameters move too."
     moved = [other for other in steps[0].model.parameters()
@@ -451,8 +481,9 @@ def _stand_still(steps, name):
         raise ValueError(f"trace must move {name} alone, but {', '.join(moved)} moved too: "
                          f"fit with freeze={tuple(moved)!r}")
 
-# %% ../nbs/90_plots.ipynb #e4e681cc
+# %% ../nbs/90_plots.ipynb #cf2f8797
 #| code-fold: true
+#| code-summary: "_over"
 def _over(model, name, values, height):
     "height(model) with each value of a parameter in turn; nan where the value is not allowed or the height not finite."
     heights = np.full(len(values), np.nan)
@@ -462,8 +493,9 @@ def _over(model, name, values, height):
         heights[i] = height(changed)
     return np.where(np.isfinite(heights), heights, np.nan)
 
-# %% ../nbs/90_plots.ipynb #6db110a5
+# %% ../nbs/90_plots.ipynb #cf1ccf43
 #| code-fold: true
+#| code-summary: "_seen"
 def _seen(grid, finite):
     "The ends of that part of the grid where there is something to see."
     return _short(np.asarray(grid)[finite][[0, -1]])
@@ -498,8 +530,9 @@ def bound_slider(
                   yaxis=_AXIS | dict(title=_title("nats"), range=_short([top - 1.8 * rise, top + 0.12 * rise])))
     return _move(fig, frames)
 
-# %% ../nbs/90_plots.ipynb #1d5ddc41
+# %% ../nbs/90_plots.ipynb #8aac9a74
 #| code-fold: true
+#| code-summary: "_window"
 def _window(window):
     "Read the part to draw: (low, high), or one such pair for each axis; as an array of shape (2, 2)."
     pairs = as_array(window, "window", ndim=(1, 2))
@@ -508,30 +541,34 @@ def _window(window):
     require(pairs[..., 0] < pairs[..., 1], pairs[..., 0], "window", "an interval with its lower end first")
     return np.broadcast_to(pairs, (2, 2))
 
-# %% ../nbs/90_plots.ipynb #552f1604
+# %% ../nbs/90_plots.ipynb #8e3a45c3
 #| code-fold: true
+#| code-summary: "_interval"
 def _interval(theta, room):
     "An interval somewhat wider than what the path covers."
     low, high = theta.min(), theta.max()
     half = max((0.5 + room) * (high - low), 0.02)
     return (low + high) / 2 - half, (low + high) / 2 + half
 
-# %% ../nbs/90_plots.ipynb #fc2fb6a2
+# %% ../nbs/90_plots.ipynb #a8024a87
 #| code-fold: true
+#| code-summary: "_line"
 def _line(x, y, name, colour, **line):
     "A curve."
     return go.Scatter(x=_short(x), y=_short(y, 5), mode="lines", name=name, line=dict(color=colour, width=2.5, simplify=False) | line,
                       hovertemplate="%{y:.4f}")
 
-# %% ../nbs/90_plots.ipynb #ef96a7ab
+# %% ../nbs/90_plots.ipynb #305901bf
 #| code-fold: true
+#| code-summary: "_mark"
 def _mark(x, y, name, symbol, colour):
     "A point."
     return go.Scatter(x=_short([x]), y=_short([y], 5), mode="markers", name=name, hovertemplate=f"{name} = %{{x:.4f}}",
                       marker=dict(symbol=symbol, size=12, color=colour, line=dict(color="white", width=1)))
 
-# %% ../nbs/90_plots.ipynb #9b196ab6
+# %% ../nbs/90_plots.ipynb #c12a3c11
 #| code-fold: true
+#| code-summary: "_touch"
 def _touch(steps, theta, i, grid, curve, x):
     "The bound of iteration i, what ℓ gains besides, where the bound touches, and its maximum."
     now, after = steps[i], steps[i + 1]
@@ -543,8 +580,9 @@ def _touch(steps, theta, i, grid, curve, x):
             _mark(theta[i], now.loglik, "θ<sub>t</sub>", "circle", PALETTE[0]),
             _mark(theta[i + 1], top, "θ<sub>t+1</sub>", "triangle-up", PALETTE[1])]
 
-# %% ../nbs/90_plots.ipynb #743c16ed
+# %% ../nbs/90_plots.ipynb #d3b3ab30
 #| code-fold: true
+#| code-summary: "_plane"
 def _plane(paths, window):
     "The two axes of the map, 41 numbers each."
     if window is None: # equally wide, and somewhat wider than the paths
@@ -554,8 +592,9 @@ def _plane(paths, window):
     (left, right), (low, high) = _window(window)
     return np.linspace(left, right, 41), np.linspace(low, high, 41)
 
-# %% ../nbs/90_plots.ipynb #1fbf8bbe
+# %% ../nbs/90_plots.ipynb #4f66010b
 #| code-fold: true
+#| code-summary: "_landscape"
 def _landscape(model, name, x, across, up):
     "ℓ over the plane of a parameter's two numbers, a row for each number of `up`."
     shape = np.shape(model.parameters()[name])
@@ -588,8 +627,9 @@ def path_contours(
                   yaxis=axis(2, _seen(up, np.isfinite(height).any(1))))
     return _move(fig, frames)
 
-# %% ../nbs/90_plots.ipynb #acab4d7f
+# %% ../nbs/90_plots.ipynb #1c325ebb
 #| code-fold: true
+#| code-summary: "_planar"
 def _planar(traces, name):
     "The parameter's full name, and its paths in the plane."
     found = [_values(steps, name) for steps in traces.values()]
@@ -599,8 +639,9 @@ def _planar(traces, name):
             raise ValueError(f"name must be a parameter of two free numbers; {full} has shape {values.shape[1:]}")
     return full, [values.reshape(-1, 2) for _, values in found]
 
-# %% ../nbs/90_plots.ipynb #53ddea1c
+# %% ../nbs/90_plots.ipynb #0d8c05f0
 #| code-fold: true
+#| code-summary: "_hills"
 def _hills(across, up, height, lowest):
     "The contours, from somewhat below the lowest point of the paths to the top."
     top = float(np.nanmax(height))
@@ -611,15 +652,17 @@ def _hills(across, up, height, lowest):
                       colorscale=[[0, "#D5DDE7"], [1, "#FFFFFF"]], showscale=False, name="ℓ",
                       hovertemplate="ℓ = %{z:.4f}<extra></extra>")
 
-# %% ../nbs/90_plots.ipynb #f97a26bc
+# %% ../nbs/90_plots.ipynb #7afa780f
 #| code-fold: true
+#| code-summary: "_trails"
 def _trails(traces, paths, until):
     "Every path as far as time `until`: small marks, and a large one where it is now."
     return [_trail(label, path[:max(1, sum(s.t <= until for s in steps))], i)
             for i, ((label, steps), path) in enumerate(zip(traces.items(), paths))]
 
-# %% ../nbs/90_plots.ipynb #8e349d1b
+# %% ../nbs/90_plots.ipynb #500c7e8f
 #| code-fold: true
+#| code-summary: "_trail"
 def _trail(label, path, i):
     "One of them."
     path = path[_chosen(len(path), most=40)]
