@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate', 'Trace', 'fit']
 
-# %% ../nbs/03_em.ipynb #6c77fc04
+# %% ../nbs/03_em.ipynb #8dc2b6c0
 import warnings
 from dataclasses import dataclass
-from itertools import count
+from itertools import combinations, count
 from typing import NamedTuple
 
 import numpy as np
@@ -150,6 +150,23 @@ def _watch(steps, n):
                   "the M-step does not maximise Q", RuntimeWarning, stacklevel=3)
     return True
 
+# %% ../nbs/03_em.ipynb #19d52b90
+def _twins(model, x):
+    "Two components that give every observation the same density, as a pair; None if there are none."
+    if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
+    rows = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(int)
+    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, and nan equals nothing
+        log_f = (model.log_joint(np.asarray(x)[rows]) - np.log(model.weights)).T
+    pairs = ((j, k) for j, k in combinations(range(len(log_f)), 2) if np.isfinite(log_f[j]).any())
+    return next((p for p in pairs if np.allclose(log_f[p[0]], log_f[p[1]], rtol=1e-12, atol=0)), None)
+
+# %% ../nbs/03_em.ipynb #ac6feab5
+def _warn_of_twins(model, x):
+    "Warn if the start holds identical components: a symmetric saddle that EM cannot leave."
+    if pair := _twins(model, x):
+        warnings.warn(f"components {pair[0]} and {pair[1]} of the start are identical, and EM cannot part them; "
+                      "start them with different parameters", RuntimeWarning, stacklevel=3)
+
 # %% ../nbs/03_em.ipynb #ccd236b9
 def _with_progress(path, max_iter, progress):
     "The same steps, with tqdm's bar if asked for."
@@ -163,7 +180,7 @@ _MESSAGES = {
     "stalled": "the log-likelihood stands still to within rounding, which is coarser than tol",
     "max_iter": "max_iter iterations were made; more may gain more"}
 
-# %% ../nbs/03_em.ipynb #368c8bf5
+# %% ../nbs/03_em.ipynb #29725b77
 def fit(
     model,              # the start: a Mixture, or anything with e_step and m_step
     x,                  # (n,) or (n, d): the data
@@ -180,17 +197,18 @@ def fit(
     "stalled" (ℓ stands still to within rounding before tol is met) or "degenerate" (an M-step has no
     answer; the last good model is returned, with a warning). With tol=0 exactly max_iter iterations
     are made, unless one is degenerate. Raises ValueError or TypeError for bad arguments and for data
-    that is impossible under the start. Warns once if ℓ falls by more than rounding explains."""
+    that is impossible under the start. Warns of identical components in the start, and once if ℓ
+    falls by more than rounding explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     path = em(model, x, max_iter=max_iter, sample_weight=sample_weight, freeze=freeze)
+    _warn_of_twins(model, x)
     n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
     steps, fell = [], False
     try:
         for step in _with_progress(path, max_iter, progress):
             steps.append(step)
             fell = fell or _watch(steps, n)
-            reason = _stop(steps, n, tol)
-            if reason: break
+            if reason := _stop(steps, n, tol): break
         else: reason = "max_iter"
     except Degenerate as error:
         warnings.warn(f"EM stopped at iteration {len(steps) - 1}: {error}", RuntimeWarning, stacklevel=2)
