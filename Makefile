@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SHELL  := bash
+# notebooks run side by side, one a core: more threads for each would only get in the others' way
+export OPENBLAS_NUM_THREADS ?= 1
 # nbdev and the notebooks' kernel are found by name
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

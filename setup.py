@@ -30,7 +30,7 @@ setup(
         "Topic :: Scientific/Engineering :: Mathematics",
     ],
     packages=find_packages(include=["emlit", "emlit.*"]),
-    include_package_data=True,
+    package_data={"emlit": ["datasets/*"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={"dev": cfg["dev_requirements"].split()},

@@ -150,7 +150,7 @@ def _watch(steps, n):
                   "the M-step does not maximise Q", RuntimeWarning, stacklevel=3)
     return True
 
-# %% ../nbs/03_em.ipynb #19d52b90
+# %% ../nbs/03_em.ipynb #420e7c5d
 def _twins(model, x):
     "Two components that give every observation the same density, as a pair; None if there are none."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
@@ -158,7 +158,8 @@ def _twins(model, x):
     with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, and nan equals nothing
         log_f = (model.log_joint(np.asarray(x)[rows]) - np.log(model.weights)).T
     pairs = ((j, k) for j, k in combinations(range(len(log_f)), 2) if np.isfinite(log_f[j]).any())
-    return next((p for p in pairs if np.allclose(log_f[p[0]], log_f[p[1]], rtol=1e-12, atol=0)), None)
+    same = lambda a, b: np.allclose(a, b, rtol=1e-15, atol=1e-15) # equal to within rounding
+    return next((p for p in pairs if same(log_f[p[0]], log_f[p[1]])), None)
 
 # %% ../nbs/03_em.ipynb #ac6feab5
 def _warn_of_twins(model, x):

@@ -1,0 +1,253 @@
+"The starts: recipes return responsibilities, and one M-step makes a mixture of them."
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric, Mixture, Multinomial,
+                   MultivariateNormal, Normal, Poisson, Uniform, em, fit)
+from emlit.data import load_faithful, load_fifteen, load_iris
+from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, start
+
+pytestmark = pytest.mark.filterwarnings("error")
+STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
+iris, fifteen = load_iris(), load_fifteen()
+RECIPES = {f.__name__: f for f in (random_points, random_responsibilities, kmeans_plus_plus, kmeans, quantiles)}
+CENTRES = {name: RECIPES[name] for name in ("random_points", "kmeans_plus_plus", "kmeans")}
+each_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+each_centre = pytest.mark.parametrize("recipe", CENTRES.values(), ids=CENTRES)
+
+def rng(seed=0): return np.random.default_rng(seed)
+
+def data_for(recipe): return iris[:, 2] if recipe is quantiles else iris
+
+
+# recipes
+
+@each_recipe
+@pytest.mark.parametrize("K", [1, 2, 5])
+def test_rows_are_distributions_and_no_component_is_empty(recipe, K):
+    r = recipe(data_for(recipe), K, rng())
+    assert r.shape == (150, K) and r.dtype == float
+    assert_allclose(r.sum(1), 1, rtol=1e-12)
+    assert np.all(r >= 0) and np.all(r.sum(0) > 0)
+    if recipe is not random_responsibilities: assert set(np.unique(r)) <= {0., 1.}
+
+@each_recipe
+def test_the_same_generator_gives_the_same_start_and_goes_on(recipe):
+    x, g = data_for(recipe), rng(3)
+    first = recipe(x, 3, g)
+    assert_array_equal(first, recipe(x, 3, rng(3)))
+    if recipe not in (quantiles, kmeans): assert not np.array_equal(first, recipe(x, 3, g))
+
+def test_the_global_generator_is_left_alone():
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    for recipe in RECIPES.values(): recipe(data_for(recipe), 3, rng())
+    assert_array_equal(np.random.get_state()[1], before)
+
+@each_recipe
+def test_one_column_is_the_same_in_both_shapes(recipe):
+    assert_array_equal(recipe(fifteen, 3, rng()), recipe(fifteen[:, None], 3, rng()))
+
+@each_recipe
+def test_data_may_be_a_list_and_is_not_changed(recipe):
+    x = np.array([1., 5, 2, 8, 9, 4])
+    x.setflags(write=False)
+    assert_array_equal(recipe(x, 2, rng()), recipe(x.tolist(), 2, rng()))
+
+@each_centre
+@pytest.mark.parametrize("unit", [[10, 1, .1, 1000], [2.**300, 2.**-300, 1, 4]], ids=["metric", "extreme"])
+def test_units_do_not_matter(recipe, unit):
+    assert_array_equal(recipe(iris * unit, 3, rng(1)), recipe(iris, 3, rng(1)))
+
+@each_centre
+def test_offsets_do_not_matter(recipe):
+    x = np.round(iris * 16)
+    assert_array_equal(recipe(x + 2.**40, 3, rng(1)), recipe(x, 3, rng(1)))
+
+@each_centre
+def test_a_constant_column_has_no_say(recipe):
+    # a constant column becomes exactly zero: the rows keep their order and their distances
+    assert_array_equal(recipe(np.c_[iris, np.full(150, .1)], 3, rng()), recipe(np.c_[iris, np.zeros(150)], 3, rng()))
+
+@each_centre
+def test_as_many_components_as_distinct_rows(recipe):
+    x = np.repeat([0., 1, 5, 7], [6, 1, 3, 2])
+    for seed in range(20):
+        r = recipe(x, 4, rng(seed))
+        assert np.all(r.sum(0) > 0) and len({tuple(row) for row in r}) == 4
+
+def test_hard_assignment_is_to_the_nearest_centre():
+    x = rng(5).normal(size=(60, 2))
+    z = (x - x.mean(0)) / x.std(0)
+    r = random_points(x, 4, rng(2))
+    centres = rng(2).choice(np.unique(z, axis=0), 4, replace=False)
+    for row, given in zip(z, r.argmax(1)):
+        assert_allclose(np.linalg.norm(row - centres[given]), np.linalg.norm(row - centres, axis=1).min(), rtol=1e-9)
+
+def test_plus_plus_draws_the_second_centre_by_squared_distance():
+    x = np.array([0., 1, 3, 7])           # from centre a, P(b) = d²/Σd²; the pair decides who is with whom
+    d2 = np.square(x[:, None] - x)
+    pairs = d2 / d2.sum(1, keepdims=True) / 4
+    expected = {}
+    for a in range(4):
+        for b in range(4):
+            if a != b:
+                key = tuple((np.abs(x - x[b]) < np.abs(x - x[a])).tolist())
+                expected[key] = expected.get(key, 0) + pairs[a, b]
+    g, seen = rng(1), {}
+    for _ in range(4000):
+        key = tuple((kmeans_plus_plus(x, 2, g)[:, 1] == 1).tolist())
+        seen[key] = seen.get(key, 0) + 1 / 4000
+    assert set(seen) <= set(expected)
+    for key, p in expected.items(): assert_allclose(seen.get(key, 0), p, atol=5 * np.sqrt(p / 4000) + 1e-9)
+
+def test_kmeans_is_a_fixed_point_of_lloyd():
+    z = (iris - iris.mean(0)) / iris.std(0)
+    r = kmeans(iris, 3, rng())
+    centres = r.T @ z / r.sum(0)[:, None]
+    assert_array_equal(np.square(z[:, None] - centres).sum(2).argmin(1), r.argmax(1))
+
+def test_quantiles_are_equal_parts_in_order():
+    x = rng(0).permutation(np.arange(31.))
+    for K in (1, 2, 4, 7, 31):
+        labels = quantiles(x, K).argmax(1)
+        counts = np.bincount(labels, minlength=K)
+        assert counts.max() - counts.min() <= 1 and np.all(np.diff(labels[np.argsort(x)]) >= 0)
+
+def test_quantiles_need_no_generator_and_do_not_depend_on_the_order_of_ties():
+    x = np.array([2., 2, 2, 1, 5, 5])
+    a, b = (start(Normal, v, quantiles(v, 2)) for v in (x, x[::-1]))
+    assert_allclose(a.components[0].mean, b.components[0].mean)
+
+def test_random_responsibilities_have_the_moments_of_a_flat_dirichlet():
+    r = random_responsibilities(np.zeros(40_000), 3, rng())
+    assert_allclose(r.mean(0), 1 / 3, atol=5e-3)
+    assert_allclose(r.var(0), 2 / (9 * 4), rtol=.03)
+
+
+# bad input
+
+@each_recipe
+@pytest.mark.parametrize("K, error, says", [(0, ValueError, "n_components must be at least 1"), (2.5, TypeError, "n_components must be a whole number"),
+                                             (True, TypeError, "n_components must be a whole number"), ("3", TypeError, "n_components")])
+def test_bad_n_components(recipe, K, error, says):
+    with pytest.raises(error, match=says): recipe(fifteen, K, rng())
+
+@pytest.mark.parametrize("bad", [0, None, np.random.RandomState(0), np.random], ids=repr)
+@pytest.mark.parametrize("recipe", [r for r in RECIPES.values() if r is not quantiles])
+def test_rng_must_be_a_generator(recipe, bad):
+    with pytest.raises(TypeError, match="rng must be a numpy Generator"): recipe(fifteen, 2, bad)
+
+@each_recipe
+@pytest.mark.parametrize("x, error, says", [([1., np.nan, 3], ValueError, "x must be finite"), ([], ValueError, "x must not be empty"),
+                                            (["a", "b"], TypeError, "x must hold real numbers"), (np.zeros((2, 2, 2)), ValueError, "x must be 1-D or 2-D"),
+                                            (3., ValueError, "x must be 1-D or 2-D")])
+def test_bad_data(recipe, x, error, says):
+    with pytest.raises(error, match=says): recipe(x, 2, rng())
+
+@each_centre
+@pytest.mark.parametrize("x", [[1, 1, 2, 2], np.ones((5, 2)), [7.]], ids=str)
+def test_too_few_distinct_rows(recipe, x):
+    with pytest.raises(ValueError, match="at least n_components = 3 distinct rows; got"): recipe(x, 3, rng())
+
+def test_quantiles_refuse_columns_and_too_few():
+    with pytest.raises(ValueError, match=r"one column for quantiles; got shape \(150, 4\)"): quantiles(iris, 3)
+    with pytest.raises(ValueError, match="at least n_components = 4 observations; got 3"): quantiles([1, 2, 3], 4)
+
+
+# start
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_start_is_one_em_step_from_the_model_of_the_responsibilities(structure):
+    x = load_faithful()
+    model = start(MultivariateNormal, x, np.eye(2)[(x[:, 0] > 3).astype(int)], structure=structure)
+    _, step = em(model, x, max_iter=1)
+    again = start(MultivariateNormal, x, model.responsibilities(x), structure=structure)
+    assert again.components[0].structure == structure
+    for name, value in step.model.parameters().items(): assert_allclose(again.parameters()[name], value, rtol=1e-9)
+
+g = rng(7)
+CASES = {
+    Bernoulli: (g.integers(0, 2, (40, 3)), {}), Binomial: (g.integers(0, 11, 40), {"n": 10}), Poisson: (g.integers(0, 9, 40), {}),
+    Geometric: (g.integers(0, 9, (40, 2)), {}), Exponential: (g.exponential(size=40), {}), Gamma: (g.gamma(2., size=(40, 2)), {}),
+    Normal: (g.normal(size=(40, 3)), {}), Multinomial: (g.multinomial(6, [.2, .3, .5], 40), {"n": 6}),
+    Categorical: (g.integers(0, 4, 40), {}), MultivariateNormal: (g.normal(size=(40, 2)), {})}
+
+@pytest.mark.parametrize("family", CASES, ids=lambda f: f.__name__)
+def test_class_and_template_give_the_same_start(family):
+    x, constants = CASES[family]
+    r = random_responsibilities(x, 2, rng())
+    made = start(family, x, r, **constants)
+    again = start(made.components[0], x, r)
+    assert_allclose(made.weights, r.mean(0))
+    for name, value in made.parameters().items(): assert_allclose(again.parameters()[name], value, rtol=1e-7)
+    assert np.isfinite(fit(made, x, max_iter=3, tol=0).loglik)
+
+def test_latent_classes():
+    x = np.stack([rng(1).integers(0, 3, 50), rng(2).integers(0, 2, 50)], axis=1)
+    r = random_responsibilities(x, 2, rng())
+    p = start(Categorical, x, r).components[0].p
+    for j, size in enumerate((3, 2)):
+        expected = np.stack([[r[x[:, j] == c, k].sum() for c in range(size)] for k in range(2)]) / r.sum(0)[:, None]
+        assert_allclose(p[j], expected)
+
+def test_sample_weight_counts_rows():
+    r, w = random_responsibilities(fifteen, 2, rng()), np.arange(15)
+    a, b = start(Normal, fifteen, r, sample_weight=w), start(Normal, np.repeat(fifteen, w), np.repeat(r, w, axis=0))
+    for name, value in a.parameters().items(): assert_allclose(b.parameters()[name], value)
+
+def test_several_families_side_by_side():
+    x = np.array([-1., 0, 1, 2, 50, 51])
+    r = np.eye(3)[[0, 1, 1, 0, 2, 2]]
+    model = start([Normal([0, 0], [1, 1]), Uniform([-100], [100])], x, r)
+    assert_allclose(model.weights, [1 / 3] * 3)
+    assert_allclose(model.components[0].mean, [.5, .5])
+    with pytest.raises(ValueError, match=r"x\[0\] is impossible under Poisson"): start([Poisson([1, 1]), Normal([0], [1])], x, r)
+    counted = start([Normal([0], [1]), Poisson([1, 1])], x, r)
+    assert_allclose(counted.components[1].rate, [.5, 50.5])
+
+def test_order_of_the_components_is_that_of_the_columns():
+    r = quantiles(fifteen, 3)
+    means = start(Normal, fifteen, r).components[0].mean
+    assert np.all(np.diff(means) > 0)
+    assert_allclose(start(Normal, fifteen, r[:, ::-1]).components[0].mean, means[::-1])
+
+@pytest.mark.parametrize("family, r, error, says", [
+    ("normal", np.full((15, 2), .5), TypeError, "family must be a class of Family"),
+    (dict, np.full((15, 2), .5), TypeError, "family must be a class of Family"),
+    (Normal([0, 1, 2], [1, 1, 1]), np.full((15, 2), .5), ValueError, "one column for each of the 3 components; got 2"),
+    (Normal, np.full((14, 2), .5), ValueError, "one row for each of the 15 observations; got 14"),
+    (Normal, np.full((15, 2), .4), ValueError, "r must sum to 1"),
+    (Normal, np.full(15, 1.), ValueError, "r must be 2-D"),
+    (Normal, np.c_[np.full(15, 2.), np.full(15, -1.)], ValueError, r"r must be in \[0, 1\]"),
+    (Normal, np.eye(2)[[0] * 15], Degenerate, "component 1 has no data left"),
+    (Normal, np.eye(2)[[1] + [0] * 14], Degenerate, "component 1"),
+    (Poisson, np.full((15, 2), .5), ValueError, "x must be a whole number"),
+    (MultivariateNormal, np.full((15, 2), .5), ValueError, "x must be 2-D")])
+def test_bad_start(family, r, error, says):
+    with pytest.raises(error, match=says): start(family, fifteen, r)
+
+def test_constants_go_with_a_class():
+    with pytest.raises(TypeError, match="family must be a class where constants are given"):
+        start(MultivariateNormal(np.zeros((2, 4)), [np.eye(4)] * 2), iris, np.full((150, 2), .5), structure="full")
+    with pytest.raises(ValueError, match="structure must be one of"): start(MultivariateNormal, iris, np.full((150, 2), .5), structure="round")
+    with pytest.raises(TypeError, match="n"): start(Binomial, [1, 2], np.full((2, 2), .5))
+
+
+# numbers
+
+def test_kmeans_leads_to_the_known_tops():
+    assert_allclose(fit(start(MultivariateNormal, iris, kmeans(iris, 3, rng())), iris).loglik, -180.185477, atol=1e-5)
+    x = load_faithful()
+    assert_allclose(fit(start(MultivariateNormal, x, kmeans(x, 2, rng())), x).loglik, -1130.263960, atol=1e-5)
+
+def test_import_is_light_and_scikit_learn_comes_late():
+    code = ("import sys, numpy as np, emlit.starts as s; x = np.arange(9.); g = np.random.default_rng(0)\n"
+            "s.random_points(x, 2, g), s.kmeans_plus_plus(x, 2, g), s.quantiles(x, 2), s.random_responsibilities(x, 2, g)\n"
+            "print([m for m in ('sklearn', 'matplotlib', 'pandas') if m in sys.modules]); s.kmeans(x, 2, g); print('sklearn' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True"]
