@@ -21,18 +21,20 @@ def entropy(
     Source: Shannon, A mathematical theory of communication (1948), section 6."""
     return float(entr(as_distribution(q, "q")).sum())
 
-# %% ../nbs/02_bound.ipynb #e0cf61d1
+# %% ../nbs/02_bound.ipynb #f1003461
 def q_function(
-    model, # θ, the free argument: a mixture, or anything with log_joint(x) of shape (n, K)
+    model, # θ, the free argument: a mixture, or anything with log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
-    q,     # (n, K): the distribution under which we expect, often the responsibilities of θ_t
+    q,     # (n, K): the weights of the average, often the responsibilities of θ_t
 ) -> float: # in nats
-    """Q(θ, θ_t) = Σ_i Σ_k q_ik log p(x_i, z_i = k | θ), the expected complete-data log-likelihood.
+    """Q(θ, θ_t) = Σ_i Σ_k q_ik log p(x_i, z_i = k | θ).
 
-    Raises ValueError for a q of the wrong shape or whose rows are not distributions, TypeError for what is no model.
+    It is the expected complete-data log-likelihood. Raises ValueError for a q of
+    the wrong shape or whose rows are not distributions, TypeError for what is no model.
     Source: Dempster, Laird & Rubin (1977), equation 2.17."""
     if not hasattr(model, "log_joint"):
-        raise TypeError(f"model must have log_joint; got an object of type {type(model).__name__}")
+        raise TypeError("model must have log_joint; "
+                        f"got an object of type {type(model).__name__}")
     log_joint = model.log_joint(x)
     q = as_distribution(q, "q")
     if q.shape != log_joint.shape:
@@ -40,28 +42,29 @@ def q_function(
                          f"and a column for each component; got {q.shape}")
     return float(np.where(q > 0, q, 0).ravel() @ np.where(q > 0, log_joint, 0).ravel())
 
-# %% ../nbs/02_bound.ipynb #d37be786
+# %% ../nbs/02_bound.ipynb #fe793ed3
 def elbo(
     model, # θ: a mixture, or anything with log_joint(x) of shape (n, K)
     x,     # (n,) or (n, d): the data
     q,     # (n, K): any distribution over the components for each observation
 ) -> float: # in nats; never above the log-likelihood of the model
-    """The evidence lower bound L(q, θ) = Σ_i Σ_k q_ik log(p(x_i, z_i = k | θ) / q_ik) = Q + H(q).
+    """The evidence lower bound 𝓛(q, θ) = Σ_i Σ_k q_ik log(p(x_i, z_i = k | θ) / q_ik).
 
-    Raises ValueError as `q_function` does.
+    It is Q + H(q), and at most ℓ(θ). Raises ValueError as `q_function` does.
     Source: Neal & Hinton, A view of the EM algorithm (1998), section 2."""
     return q_function(model, x, q) + entropy(q)
 
-# %% ../nbs/02_bound.ipynb #e4b9eaec
+# %% ../nbs/02_bound.ipynb #207530cb
 def kl(
     q, # (n, K): one distribution in each row; the average is taken under it
     p, # (n, K): another
-) -> float: # in nats, summed over the rows; never negative, inf where q has weight and p has none
+) -> float: # in nats, summed over the rows; at least 0, inf where only q has weight
     """The Kullback–Leibler divergence KL(q ‖ p) = Σ_i Σ_k q_ik log(q_ik / p_ik).
 
     Raises ValueError for rows that are not distributions, or shapes that differ.
     Source: Kullback & Leibler, Ann. Math. Statist. 22 (1951)."""
     q, p = as_distribution(q, "q"), as_distribution(p, "p")
     if q.shape != p.shape:
-        raise ValueError(f"q and p must have the same shape; got {q.shape} and {p.shape}")
+        raise ValueError("q and p must have the same shape; "
+                         f"got {q.shape} and {p.shape}")
     return float(rel_entr(q, p).sum())
