@@ -33,14 +33,14 @@ def _steps(model, x, expectation, last, weighting, freezing):
         model = model.m_step(expectation, **freezing)
         expectation = model.e_step(x, **weighting)
 
-# %% ../nbs/03_em.ipynb #c048a2f5
+# %% ../nbs/03_em.ipynb #439612ca
 def _freezing(model, freeze):
-    "What m_step is told to hold still; a name that the model does not have is refused at once."
+    "What m_step is told to hold still; a name that the model does not have is refused."
     if not isinstance(freeze, (str, tuple, list, set, frozenset)):
         raise TypeError(f"freeze must be a name or a sequence of names; got {freeze!r}")
     return {"freeze": frozen_names(model, freeze)} if len(freeze) else {}
 
-# %% ../nbs/03_em.ipynb #5d43cdac
+# %% ../nbs/03_em.ipynb #ddfa6555
 def em(
     model,              # the start θ_0: anything with e_step(x) and m_step(expectation)
     x,                  # the data, in the form that model.e_step reads
@@ -51,62 +51,67 @@ def em(
 ):                      # a generator of Step: t = 0, 1, …, max_iter
     """EM: alternate E-step and M-step, and yield every model with its own log-likelihood.
 
-    The E-step returns an object with the attribute `loglik`, which is ℓ of the model that made it.
-    The first E-step runs at once, so that bad data is refused here: ValueError where ℓ of the start
-    is not finite, TypeError for a model without the two steps. Raises what the model's steps raise,
-    and `Degenerate` where an M-step has no answer.
+    The E-step returns an object with the attribute `loglik`, which is ℓ of the model that
+    made it. The first E-step runs at once, so that bad data is refused here: ValueError where
+    ℓ of the start is not finite, TypeError for a model without the two steps. Raises what the
+    model's steps raise, and `Degenerate` where an M-step has no answer.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    if isinstance(model, type): raise TypeError(f"model must be a start; got the class {model.__name__}")
+    if isinstance(model, type):
+        raise TypeError(f"model must be a start; got the class {model.__name__}")
     if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
-        raise TypeError(f"model must have e_step and m_step; got an object of type {type(model).__name__}")
+        raise TypeError("model must have e_step and m_step; "
+                        f"got an object of type {type(model).__name__}")
     freezing = _freezing(model, freeze)
     weighting = {} if sample_weight is None else {"sample_weight": sample_weight}
     first = model.e_step(x, **weighting)
     if not np.isfinite(first.loglik):
-        raise ValueError(f"x must have a finite log-likelihood under the start; got {first.loglik}")
+        raise ValueError("x must have a finite log-likelihood under the start; "
+                         f"got {first.loglik}")
     return _steps(model, x, first, last, weighting, freezing)
 
-# %% ../nbs/03_em.ipynb #b29566bb
+# %% ../nbs/03_em.ipynb #c72e00e8
 def remaining_gain(
     objective,      # the last values of what EM climbs, oldest first
     rounding=0.0,   # differences up to this size mean nothing
 ) -> float:         # the gain that is still to come, in nats; inf while it cannot be told
-    """Aitken's estimate of the gain still to come: gains shrink by a factor c, so g·c/(1 − c) remains.
+    """Aitken's estimate of the gain still to come, g·c/(1 − c), as gains shrink by a factor c.
 
-    c is the larger of the last two ratios, so that one quick step does not pass for convergence.
-    Source: Böhning et al., Ann. Inst. Statist. Math. 46 (1994); McLachlan & Krishnan (2008), section 4.9."""
+    c is the larger of the last two ratios, so that one quick step does not look like the end.
+    Source: Böhning et al., Ann. Inst. Statist. Math. 46 (1994);
+    McLachlan & Krishnan, The EM Algorithm and Extensions (2008), section 4.9."""
     g = np.diff(objective[-4:])
     if len(g) >= 2 and np.all(np.abs(g[-2:]) <= rounding): return 0.0
     if len(g) < 3 or np.any(g <= 0): return np.inf
     c = np.max(g[1:] / g[:-1])
     return float(g[-1] * c / (1 - c)) if c < 1 else np.inf
 
-# %% ../nbs/03_em.ipynb #26a0740e
+# %% ../nbs/03_em.ipynb #2834272a
 def _rounding(loglik, n):
-    "How much of a difference between two log-likelihoods of n observations may be rounding alone."
+    "How much of a difference between two ℓ of n observations may be rounding alone."
     return 8 * np.finfo(float).eps * (abs(loglik) + n)
 
-# %% ../nbs/03_em.ipynb #e2ca96cd
+# %% ../nbs/03_em.ipynb #dfe55998
 def convergence_rate(
     steps, # Steps whose models have parameters(), a dictionary of arrays
 ) -> float: # between 0 (at once) and 1 (never); nan for fewer than two iterations
-    """The rate of convergence ρ: how much shorter the last clearly visible step is than the one before.
+    """The rate of convergence ρ: the last clearly visible step, as a share of the one before.
 
     An estimate from the path, good once only the slowest direction is left.
     0.0 where no two steps in a row are visible, as after one step to a fixed point.
     Source: McLachlan & Krishnan, The EM Algorithm and Extensions (2008), section 3.9."""
-    theta = np.array([np.concatenate([np.ravel(v) for v in s.model.parameters().values()]) for s in steps])
+    values = [s.model.parameters().values() for s in steps]
+    theta = np.array([np.concatenate([np.ravel(v) for v in vs]) for vs in values])
     if len(theta) < 3: return np.nan
     moves = np.linalg.norm(np.diff(theta, axis=0), axis=1)
     seen = moves > 1e-9 * np.linalg.norm(theta[1:], axis=1) # shorter moves are mostly rounding
     pairs = np.flatnonzero(seen[1:] & seen[:-1])
     return float(moves[pairs[-1] + 1] / moves[pairs[-1]]) if pairs.size else 0.0
 
-# %% ../nbs/03_em.ipynb #1d62f212
+# %% ../nbs/03_em.ipynb #28ffd20e
 @dataclass(frozen=True, repr=False)
 class Trace:
-    "A finished fit: every step from the start to the last model, and the reason why it stopped."
+    "A finished fit: every step from the start to the last model, and why it stopped."
     steps: tuple  # the Step at t = 0, 1, …, n_iter
     reason: str   # "converged", "max_iter", "stalled" or "degenerate"
     message: str  # the reason in a sentence
@@ -116,9 +121,9 @@ class Trace:
     @property
     def loglik(self): return self.steps[-1].loglik   # ℓ of that very model, in nats
     @property
-    def logliks(self): return np.array([s.loglik for s in self.steps]) # ℓ_t of θ_t, shape (n_iter + 1,)
+    def logliks(self): return np.array([s.loglik for s in self.steps]) # ℓ_t, (n_iter + 1,)
     @property
-    def objective(self): return self.logliks         # what EM climbs: ℓ, as no prior is in force
+    def objective(self): return self.logliks         # what EM climbs: ℓ, as there is no prior
     @property
     def n_iter(self): return len(self.steps) - 1     # evaluations of the EM map
     @property
@@ -140,33 +145,35 @@ def _stop(steps, n, tol):
     if left > tol * n: return None
     return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
 
-# %% ../nbs/03_em.ipynb #cebff20d
+# %% ../nbs/03_em.ipynb #f83eab67
 def _watch(steps, n):
-    "True, with a warning, if the last step let ℓ fall: EM never does, so the model's steps are wrong."
+    "True, with a warning, if the last step let ℓ fall: EM never does, so the steps are wrong."
     if len(steps) < 2: return False
     before, (t, _, after) = steps[-2].loglik, steps[-1]
-    if after >= before - 1e-10 * (abs(before) + n): return False # goes on where after is nan, too
-    warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} at iteration {t}: "
-                  "the M-step does not maximise Q", RuntimeWarning, stacklevel=3)
+    if after >= before - 1e-10 * (abs(before) + n): return False # not so for a nan
+    warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} "
+                  f"at iteration {t}: the M-step does not maximise Q",
+                  RuntimeWarning, stacklevel=3)
     return True
 
-# %% ../nbs/03_em.ipynb #420e7c5d
+# %% ../nbs/03_em.ipynb #4f1628b3
 def _twins(model, x):
-    "Two components that give every observation the same density, as a pair; None if there are none."
+    "A pair of components that give every observation the same density, or None."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
     rows = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(int)
-    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, and nan equals nothing
+    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, never equal
         log_f = (model.log_joint(np.asarray(x)[rows]) - np.log(model.weights)).T
-    pairs = ((j, k) for j, k in combinations(range(len(log_f)), 2) if np.isfinite(log_f[j]).any())
+    pairs = (p for p in combinations(range(len(log_f)), 2) if np.isfinite(log_f[p[0]]).any())
     same = lambda a, b: np.allclose(a, b, rtol=1e-15, atol=1e-15) # equal to within rounding
     return next((p for p in pairs if same(log_f[p[0]], log_f[p[1]])), None)
 
-# %% ../nbs/03_em.ipynb #ac6feab5
+# %% ../nbs/03_em.ipynb #dd213366
 def _warn_of_twins(model, x):
     "Warn if the start holds identical components: a symmetric saddle that EM cannot leave."
     if pair := _twins(model, x):
-        warnings.warn(f"components {pair[0]} and {pair[1]} of the start are identical, and EM cannot part them; "
-                      "start them with different parameters", RuntimeWarning, stacklevel=3)
+        warnings.warn(f"components {pair[0]} and {pair[1]} of the start are identical, "
+                      "and EM cannot part them; start them with different parameters",
+                      RuntimeWarning, stacklevel=3)
 
 # %% ../nbs/03_em.ipynb #ccd236b9
 def _with_progress(path, max_iter, progress):
@@ -181,12 +188,12 @@ _MESSAGES = {
     "stalled": "the log-likelihood stands still to within rounding, which is coarser than tol",
     "max_iter": "max_iter iterations were made; more may gain more"}
 
-# %% ../nbs/03_em.ipynb #29725b77
+# %% ../nbs/03_em.ipynb #22a6e432
 def fit(
     model,              # the start: a Mixture, or anything with e_step and m_step
     x,                  # (n,) or (n, d): the data
     *,
-    tol=1e-8,           # stop when the gain still to come is below this, in nats per observation; 0: never
+    tol=1e-8,           # stop when less than this is to come, nats per observation; 0: never
     max_iter=10_000,    # the most E- and M-steps
     sample_weight=None, # (n,), how often each observation counts; None counts each once
     freeze=(),          # names of parameters to hold still, such as "weights"
@@ -194,12 +201,12 @@ def fit(
 ) -> Trace:
     """Run EM from an explicit start until it converges, and say why it stopped.
 
-    The gain still to come is an estimate (`remaining_gain`). `reason` is "converged", "max_iter",
-    "stalled" (ℓ stands still to within rounding before tol is met) or "degenerate" (an M-step has no
-    answer; the last good model is returned, with a warning). With tol=0 exactly max_iter iterations
-    are made, unless one is degenerate. Raises ValueError or TypeError for bad arguments and for data
-    that is impossible under the start. Warns of identical components in the start, and once if ℓ
-    falls by more than rounding explains."""
+    The gain still to come is an estimate (`remaining_gain`). `reason` is "converged",
+    "max_iter", "stalled" (ℓ stands still to within rounding before tol is met) or "degenerate"
+    (an M-step has no answer; the last good model is returned, with a warning). With tol=0
+    exactly max_iter iterations are made, unless one is degenerate. Raises ValueError or
+    TypeError for bad arguments and for data that is impossible under the start. Warns of
+    identical components in the start, and once if ℓ falls by more than rounding explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     path = em(model, x, max_iter=max_iter, sample_weight=sample_weight, freeze=freeze)
     _warn_of_twins(model, x)
@@ -212,6 +219,7 @@ def fit(
             if reason := _stop(steps, n, tol): break
         else: reason = "max_iter"
     except Degenerate as error:
-        warnings.warn(f"EM stopped at iteration {len(steps) - 1}: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"EM stopped at iteration {len(steps) - 1}: {error}",
+                      RuntimeWarning, stacklevel=2)
         return Trace(tuple(steps), "degenerate", str(error))
     return Trace(tuple(steps), reason, _MESSAGES[reason])
