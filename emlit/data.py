@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['load_coins', 'load_fifteen', 'load_deaths', 'load_faithful', 'load_iris', 'load_linkage']
 
-# %% ../nbs/80_data.ipynb #374aa3f9
+# %% ../nbs/80_data.ipynb #38a8d365
 from importlib.resources import files
 
 import numpy as np
+
+from .checks import as_count
 
 # %% ../nbs/80_data.ipynb #a6505253
 def _read(name, dtype=float):
@@ -16,18 +18,20 @@ def _read(name, dtype=float):
     with (files("emlit") / "datasets" / f"{name}.csv").open(encoding="utf-8") as file:
         return np.loadtxt(file, delimiter=",", skiprows=1, dtype=dtype)
 
-# %% ../nbs/80_data.ipynb #b57b6c56
+# %% ../nbs/80_data.ipynb #054fe347
 def load_coins(
     m: int = 1,    # tosses in a round: 1, 5 or 10
 ) -> np.ndarray:   # heads in each round: (10,) for m = 1, (5,) for m = 5 and m = 10
     """Heads in rounds of m tosses, each round made by one of two coins; nobody wrote down which.
 
     m = 1: the ten tosses of Li Hang's three coins. m = 5: five rounds from tutorials on two coins.
-    m = 10: the five rounds of Do & Batzoglou's figure 1. Raises ValueError for another m.
+    m = 10: the five rounds of Do & Batzoglou's figure 1.
+    Raises TypeError for what is not a whole number, ValueError for another one.
     Source: Li Hang, Statistical Learning Methods, example 9.1; Do & Batzoglou, Nature Biotechnology 26
     (2008), 897-899. Licence: bare counts from published examples, free to use."""
+    m = as_count(m, "m")
+    if m not in (1, 5, 10): raise ValueError(f"m must be 1, 5 or 10; got {m}")
     tosses, heads = _read("coins", int).T
-    if m not in tosses: raise ValueError(f"m must be 1, 5 or 10; got {m!r}")
     return heads[tosses == m]
 
 # %% ../nbs/80_data.ipynb #6adf4f7f

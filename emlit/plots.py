@@ -86,14 +86,24 @@ def _steps(trace, name="trace"):
     if isinstance(steps, (list, tuple)) and not steps: got = "no step at all"
     raise TypeError(f"{name} must be a Trace or a sequence of Steps; got {got}")
 
-# %% ../nbs/90_plots.ipynb #41fca7f2
+# %% ../nbs/90_plots.ipynb #042b3b2d
 #| code-fold: true
 #| code-summary: "_mixture_steps"
 def _mixture_steps(trace):
     "The same, of mixtures alone."
     steps = _steps(trace)
-    for s in steps: _mixture(s.model, "trace.model")
-    return steps
+    sizes = sorted({_mixture(s.model, "trace.model").n_components for s in steps})
+    if len(sizes) == 1: return steps
+    raise ValueError(f"trace must be of one model; its steps have {' and '.join(map(str, sizes))} components")
+
+# %% ../nbs/90_plots.ipynb #5ce27b96
+#| code-fold: true
+#| code-summary: "_axes"
+def _axes(ax, **size):
+    "The axes to draw on: the given ones, or new ones."
+    if ax is None: return plt.subplots(**size)[1]
+    if isinstance(ax, plt.Axes): return ax
+    raise TypeError(f"ax must be matplotlib Axes; got an object of type {type(ax).__name__}")
 
 # %% ../nbs/90_plots.ipynb #20eaa601
 #| code-fold: true
@@ -120,13 +130,15 @@ def _full_name(model, name):
     more = ", which fits several" if found else ""
     raise ValueError(f"name must be one of {', '.join(full)}; got {name!r}{more}")
 
-# %% ../nbs/90_plots.ipynb #f92af358
+# %% ../nbs/90_plots.ipynb #62e21343
 #| code-fold: true
 #| code-summary: "_values"
 def _values(steps, name):
     "One parameter along the path: its full name, and its values as an array (steps, …)."
-    name = _full_name(steps[0].model, name)
-    return name, np.array([s.model.parameters()[name] for s in steps])
+    name, every = _full_name(steps[0].model, name), [s.model.parameters() for s in steps]
+    if len({np.shape(p[name]) if name in p else None for p in every}) > 1:
+        raise ValueError(f"trace must be of one model; {name} changes its shape")
+    return name, np.array([p[name] for p in every])
 
 # %% ../nbs/90_plots.ipynb #f4023a88
 #| code-fold: true
@@ -170,15 +182,15 @@ def _bars(mixture):
     place = [groups.index(g) + (there[g].index(c) - (len(there[g]) - 1) / 2) * width for g, c in zip(label, k)]
     return groups, np.array(place), np.array(k), np.array(value, dtype=float), width
 
-# %% ../nbs/90_plots.ipynb #24ac38eb
+# %% ../nbs/90_plots.ipynb #172e2d88
 def plot_parameters(
     mixture: Mixture, # what to draw
     ax=None,          # matplotlib axes to draw on; None makes some
 ):                    # the axes
-    "Bars of a mixture's weights and of its components' parameters.\n\nRaises TypeError for what is not a Mixture."
+    "Bars of a mixture's weights and of its components' parameters.\n\nRaises TypeError for what is not a Mixture, or no Axes."
     groups, place, k, value, width = _bars(_mixture(mixture, "mixture"))
     with style():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = _axes(ax)
         for c in range(mixture.n_components):
             bars = ax.bar(place[k == c], value[k == c], 0.94 * width, label=f"component {c + 1}",
                           color=_of(PALETTE, c), hatch=_of(HATCHES, c), edgecolor="white", linewidth=0)
@@ -189,15 +201,15 @@ def plot_parameters(
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return ax
 
-# %% ../nbs/90_plots.ipynb #03f96a64
+# %% ../nbs/90_plots.ipynb #9102e61e
 def plot_loglik(
     trace,   # a Trace, or a sequence of Steps
     ax=None, # matplotlib axes to draw on; None makes some
 ):           # the axes
-    "The log-likelihood ℓ_t of each model against t.\n\nRaises TypeError for what is not a trace."
+    "The log-likelihood ℓ_t of each model against t.\n\nRaises TypeError for what is not a trace, or no Axes."
     steps = _steps(trace)
     with style():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = _axes(ax)
         t = [s.t for s in steps]
         ax.plot(t, [s.loglik for s in steps], color=PALETTE[0], marker="o" if len(t) <= 40 else "", markersize=4)
         ax.set(xlabel="iteration t", ylabel="log-likelihood ℓ, nats")
@@ -214,7 +226,7 @@ def _owner(model, name):
     i, short = int(name[len("components["):name.index("]")]), name.split(".")[-1]
     return sum(b.n_components for b in model.components[:i]), _is_shared(model.components[i], short)
 
-# %% ../nbs/90_plots.ipynb #e078972c
+# %% ../nbs/90_plots.ipynb #841d3d9e
 def plot_path(
     trace,     # a Trace, or a sequence of Steps
     name: str, # a parameter: "weights", "components[0].p", or "p" where that is clear
@@ -222,13 +234,13 @@ def plot_path(
 ):             # the axes
     """A parameter by iteration, one line for each component (and column).
 
-    Raises TypeError for what is not a trace, ValueError for a name that is not a parameter."""
+    Raises TypeError for what is not a trace or no Axes, ValueError for a name that is not a parameter."""
     steps = _steps(trace)
     name, values = _values(steps, name)
     first, shared = _owner(steps[0].model, name)
     values = values.reshape(len(steps), 1 if shared or values.ndim == 1 else values.shape[1], -1)
     with style():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = _axes(ax)
         t = [s.t for s in steps]
         for k, j in np.ndindex(values.shape[1:]):
             look = j if shared else first + k
@@ -673,18 +685,18 @@ def _planar(traces, name):
             raise ValueError(f"name must be a parameter of two free numbers; {full} has shape {values.shape[1:]}")
     return full, [values.reshape(-1, 2) for _, values in found]
 
-# %% ../nbs/90_plots.ipynb #0d8c05f0
+# %% ../nbs/90_plots.ipynb #976fde9c
 #| code-fold: true
 #| code-summary: "_hills"
 def _hills(across, up, height, lowest):
-    "The contours, from somewhat below the lowest point of the paths to the top."
+    "Contours of ℓ, closer together towards the top: evenly spaced in the root of what ℓ lacks there."
     top = float(np.nanmax(height))
-    low = min(float(lowest), top - 0.05 * float(top - np.nanmin(height)) - 1e-9)
-    low -= 0.3 * (top - low)
-    return go.Contour(x=_short(across), y=_short(up), z=_short(np.maximum(height, 2 * low - top)), zmin=low, zmax=top,
-                      contours=dict(start=low, end=top, size=(top - low) / 13), line=dict(color="#8A8A8A", width=0.7),
+    depth = np.sqrt(top - height)
+    deepest = max(1.14 * np.sqrt(top - min(lowest, top)), 0.22 * np.nanmax(depth), 1e-6)
+    return go.Contour(x=_short(across), y=_short(up), z=_short(np.maximum(-depth, -2 * deepest)), zmin=-deepest, zmax=0,
+                      contours=dict(start=-deepest, end=0, size=deepest / 13), line=dict(color="#8A8A8A", width=0.7),
                       colorscale=[[0, "#D5DDE7"], [1, "#FFFFFF"]], showscale=False, name="ℓ",
-                      hovertemplate="ℓ = %{z:.4f}<extra></extra>")
+                      text=_short(height), hovertemplate="ℓ = %{text}<extra></extra>")
 
 # %% ../nbs/90_plots.ipynb #7afa780f
 #| code-fold: true
@@ -767,6 +779,14 @@ def _observations(mixture, x):
     x = as_array(x, "x", ndim=(1, 2))
     form = _drawn(_mixture(mixture, "mixture").components[0], x).shape[2:]
     return mixture.check(x.reshape(-1, *form) if x[0].size == np.prod(form) else x)
+
+# %% ../nbs/90_plots.ipynb #0287ce0c
+#| code-fold: true
+#| code-summary: "_data"
+def _data(mixture, x):
+    "The same, where there must be data."
+    if x is None: raise TypeError("x must be the data; got None")
+    return _observations(mixture, x)
 
 # %% ../nbs/90_plots.ipynb #f7cdab50
 #| code-fold: true
@@ -858,7 +878,7 @@ def _ceiling(heights, x):
 # %% ../nbs/90_plots.ipynb #ff44d5fa
 _GREY, _PALE = "#B0B0B0", "#E2E2E2" # the sum, and the data behind
 
-# %% ../nbs/90_plots.ipynb #f865f258
+# %% ../nbs/90_plots.ipynb #3c1b8f74
 def plot_density(
     mixture: Mixture, # of one dimension: any families that have a density
     x=None,           # (n,) or (n, 1): data for a histogram behind the curves
@@ -866,14 +886,14 @@ def plot_density(
 ):                    # the axes
     """The components' densities times their weights, and their sum, the density of the mixture.
 
-    Raises TypeError for what is not a Mixture, ValueError for other dimensions, for discrete families and for data
-    that do not fit."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions, for discrete families and
+    for data that do not fit."""
     x = _observations(mixture, x)
     draws = _draws(mixture, 1, x)
     places = _places(mixture, draws, *np.ravel(_extent(draws, x)))
     heights = _at(mixture, places)
     with style():
-        ax = plt.subplots()[1] if ax is None else ax
+        ax = _axes(ax)
         if x is not None: ax.hist(np.ravel(x), _edges(x), density=True, color=_PALE, label="data")
         ax.plot(places, heights.sum(1), color=_GREY, linewidth=4, label="sum")
         for k, colour in enumerate(_colours(mixture.n_components)):
@@ -954,7 +974,7 @@ def _columns_of_data(x):
     return go.Bar(x=_short((edges[1:] + edges[:-1]) / 2), y=_short(heights), width=_short(np.diff(edges)), name="data",
                   showlegend=False, marker=dict(color=_PALE), hovertemplate="%{y:.4f}")
 
-# %% ../nbs/90_plots.ipynb #9d0e8f05
+# %% ../nbs/90_plots.ipynb #063ed322
 def density_steps(
     trace, # a Trace, or a sequence of Steps, of a Mixture of one dimension
     x,     # (n,) or (n, 1): the data
@@ -965,7 +985,7 @@ def density_steps(
     Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data that do not fit."""
     steps = _mixture_steps(trace)
     steps = [steps[i] for i in _chosen(len(steps))]
-    x = _observations(steps[0].model, x)
+    x = _data(steps[0].model, x)
     draws = [_draws(s.model, 1, x) for s in steps]
     low, high = np.ravel(_extent(np.concatenate(draws), x))
     seen = _every(x, 200)
@@ -1065,7 +1085,7 @@ def _alike(low, high):
     width, height = high - low
     return 1 / 3 < width / height < 3
 
-# %% ../nbs/90_plots.ipynb #a664539a
+# %% ../nbs/90_plots.ipynb #af003b5c
 def plot_ellipses(
     mixture: Mixture, # of two dimensions, with normal components
     x=None,           # (n, 2): points to draw
@@ -1074,12 +1094,12 @@ def plot_ellipses(
     """The ellipses of each normal component at 1 and 2 standard deviations: the heavier, the more opaque.
 
     Points have the colours of their components, mixed by the responsibilities.
-    Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit."""
     x = _observations(mixture, x)
     draws = _normal_in_plane(mixture, x)
     colours, heaviest = _colours(mixture.n_components), mixture.weights.max()
     with style():
-        ax = plt.subplots(figsize=(5, 4.2))[1] if ax is None else ax
+        ax = _axes(ax, figsize=(5, 4.2))
         if x is not None: _scatter(ax, mixture, x)
         for k, mean, cov in _gaussians(mixture):
             for distance in (1, 2):
@@ -1102,7 +1122,7 @@ def _grid(mixture, low, high, n):
 # %% ../nbs/90_plots.ipynb #fe6aaa9a
 _BLUES = ["#F3F6FA", "#E6ECF4", "#D8E2EE", "#C9D6E8", "#B8C9E0", "#A5BAD8", "#90AACF", "#7A98C4"] # from low to high
 
-# %% ../nbs/90_plots.ipynb #c0cce1f6
+# %% ../nbs/90_plots.ipynb #c27d00fd
 def plot_contours(
     mixture: Mixture, # of two dimensions
     x=None,           # (n, 2): points to draw
@@ -1110,13 +1130,17 @@ def plot_contours(
 ):                    # the axes
     """Contours of the density of a mixture; from each to the next it doubles.
 
-    Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit,
+    or lie so far off that there is nothing to see."""
     x = _observations(mixture, x)
     draws = _draws(mixture, 2, x)
     low, high = _extent(draws, x)
     across, up, height = _grid(mixture, low, high, 121)
+    if height.max() < 1e-300:
+        what = "mixture must have components nearer to each other" if x is None else "x must lie nearer to the mixture"
+        raise ValueError(f"{what}: its density is 0 all over the picture")
     with style():
-        ax = plt.subplots(figsize=(5, 4.2))[1] if ax is None else ax
+        ax = _axes(ax, figsize=(5, 4.2))
         levels = height.max() * 2.0 ** np.arange(-8, 1)
         ax.contourf(across, up, height, levels, colors=_BLUES)
         ax.contour(across, up, height, levels, colors="#5B7396", linewidths=0.8)
@@ -1161,7 +1185,7 @@ def _growth(steps, t):
                       mode="lines+markers", showlegend=False, line=dict(color=_INK, width=2), marker=marks,
                       hovertemplate="ℓ = %{y}<extra></extra>")
 
-# %% ../nbs/90_plots.ipynb #8e2aa162
+# %% ../nbs/90_plots.ipynb #c30f5030
 def ellipse_steps(
     trace, # a Trace, or a sequence of Steps, of a Mixture of two dimensions with normal components
     x,     # (n, 2): the data
@@ -1172,7 +1196,7 @@ def ellipse_steps(
     Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data that do not fit."""
     every = _mixture_steps(trace)
     steps = [every[i] for i in _chosen(len(every))]
-    x, K = _observations(steps[0].model, x), steps[0].model.n_components
+    x, K = _data(steps[0].model, x), steps[0].model.n_components
     low, high = _extent(np.concatenate([_normal_in_plane(s.model, x) for s in steps]), x)
     seen, n = _every(x, 400 if K <= 4 else 250 if K <= 8 else 150), 33 if K <= 4 else 21
     parts = [[go.Scatter(marker=_shared(s.model, seen)), *_ovals(s.model, n), _centres(s.model), _growth(every, s.t)]
