@@ -36,7 +36,7 @@ class Links(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.ids, self.refs, self.images = set(), [], []
+        self.ids, self.refs, self.images, self.icons = set(), [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -47,6 +47,8 @@ class Links(HTMLParser):
             self.refs.append((tag, attrs[key]))
         if tag == "img":
             self.images.append(attrs)
+        if tag == "link" and "icon" in (attrs.get("rel") or "").split():
+            self.icons.append(attrs["href"])
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,10 @@ def test_links_and_anchors_resolve(site, name):
         elif anchor and path in site and anchor not in site[path].ids | {"top"}:
             broken.append(ref)
     assert not broken
+
+
+def test_every_page_names_its_icon(site):  # or browsers ask for a file that is not there
+    assert {name for name in PAGES if not site[name].icons} == set()
 
 
 @each_page
@@ -119,8 +125,7 @@ class Visit:
         self.page.on("response", lambda r: self.note(r.status, r.url) if r.status >= 400 else None)
 
     def note(self, kind, what):
-        if "favicon.ico" not in str(what):  # browsers ask for one by themselves
-            self.problems.append(f"{kind}: {what}")
+        self.problems.append(f"{kind}: {what}")
 
     def only_ours(self, route):
         if route.request.url.startswith((self.address, "data:", "blob:")):
@@ -229,6 +234,21 @@ def test_phones_do_not_scroll_sideways(visit, name):
     page.wait_for_timeout(200)
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 360, f"{width} px wide because of {page.evaluate(WIDER)}"
+    assert visit.problems == []
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_solutions_open_with_the_keyboard(visit, key):
+    page = visit.open("coins.html")
+    head = page.locator(".callout-header[data-bs-toggle]").first
+    body = page.locator(".callout:has(.callout-header[data-bs-toggle]) .callout-collapse").first
+    assert head.get_attribute("role") == "button" and not body.is_visible()
+    head.focus()
+    page.keyboard.press(key)
+    body.wait_for(state="visible", timeout=5_000)
+    page.wait_for_timeout(600)  # while it unfolds, it takes no orders
+    page.keyboard.press(key)
+    body.wait_for(state="hidden", timeout=5_000)
     assert visit.problems == []
 
 

@@ -34,6 +34,29 @@ def test_interactive_figures_get_caption_and_label():
     assert list(cell.outputs[0].data) == ["text/html"]
 
 
+def test_what_a_cell_prints_in_pieces_is_one_output():
+    stream = lambda name, text: nbformat.v4.new_output("stream", name=name, text=text)
+    cell = nbformat.v4.new_code_cell("run()", outputs=[stream("stdout", "a\n"), stream("stdout", "b\n"), stream("stderr", "!"),
+                                                      stream("stdout", "c\n"), nbformat.v4.new_output("display_data"), stream("stdout", "d\n")])
+    build.join_printed(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), cell]))
+    assert [o.get("text") for o in cell.outputs] == ["a\nb\n", "!", "c\n", None, "d\n"]
+
+
+def test_a_definition_is_shown_once():
+    from nbdev.processors import FilterDefaults
+    from nbdev.process import NBProcessor
+    from execnb.nbio import dict2nb
+    source = 'def f(a, *, b=2):\n    "Shown."\n    return a'
+    hidden = "#| export\n" + source.replace("f(", "g(")
+    cells = [nbformat.v4.new_code_cell(s) for s in ("#| default_exp x", hidden, f"#| exports\n{source}")]
+    nb = dict2nb(nbformat.v4.new_notebook(cells=cells))
+    NBProcessor(nb=nb, procs=[*FilterDefaults().base_procs(), build.SourceOnce]).process()
+    shown = ["".join(o["data"]["text/markdown"]) for c in nb.cells for o in c.get("outputs", [])]
+    assert "### g\n" in shown[0] and "def" in shown[0] and "Shown." in shown[0]  # its source is not on the page
+    assert "### f\n" in shown[1] and "def" not in shown[1] and "Shown." not in shown[1]
+    assert sum(source in c.source for c in nb.cells) == 1
+
+
 def test_pages_load_nothing_from_elsewhere():
     # what Quarto and smalldocs put into the head, and a link that nbdev makes
     page = """<head><link rel="canonical" href="https://emlit.github.io/emlit/a.html">

@@ -23,6 +23,8 @@ NUMBERED = re.compile(r"\b\d\d_(\w+\.ipynb)\b")  # 01_coins.ipynb becomes the pa
 MATHJAX = """<script>
 window.MathJax = {
   options: { enableMenu: false },
+  // on a phone a formula begins at the left edge: the space that keeps a numbered one centred would push it out of sight
+  chtml: { displayAlign: innerWidth < 576 ? "left" : "center" },
   startup: { pageReady: () => MathJax.startup.defaultPageReady().then(() => {
     // an inline formula that is wider than its paragraph gets a box of its own to scroll in
     document.querySelectorAll("main mjx-container:not([display])").forEach((m) => {
@@ -35,6 +37,19 @@ window.MathJax = {
 <script defer src="site_libs/mathjax/tex-chtml-full.js"></script>
 """
 PLOTLY = '<script src="site_libs/plotly/plotly.min.js"></script>\n'
+# the heads of folding boxes are plain divs: let the keyboard reach and open them
+KEYBOARD = """<script>
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".callout-header[data-bs-toggle]:not([tabindex])").forEach((head) => {
+    head.setAttribute("role", "button");
+    head.tabIndex = 0;
+    head.addEventListener("keydown", (e) => {
+      if (e.target === head && (e.key === "Enter" || e.key === " ")) { e.preventDefault(); head.click(); }
+    });
+  });
+});
+</script>
+"""
 
 
 def address():
@@ -79,12 +94,42 @@ def frame_html_figures(nb):
                         + "".join(out.data["text/html"]).strip() + f"\n</div>{caption}\n</figure>"}
 
 
+def join_printed(nb):
+    "Put together what a cell printed in several pieces, or every piece becomes a box of its own."
+    for cell in nb.cells:
+        joined = []
+        for out in cell.get("outputs", []):
+            if out.output_type == "stream" and joined and joined[-1].get("name") == out.name:
+                joined[-1].text += out.text
+            else:
+                joined.append(out)
+        if cell.cell_type == "code":
+            cell.outputs = joined
+
+
+class SourceOnce:
+    """nbdev processor: a definition whose source is on the page keeps its heading and source link only.
+
+    nbdev's own rendering of signature and docstring repeats the source, and not always faithfully."""
+
+    def __init__(self, nb):
+        self.nb = nb
+
+    def begin(self):
+        for doc, source in zip(self.nb.cells, self.nb.cells[1:]):
+            if getattr(doc, "has_sd", False) and "exports" in getattr(source, "directives_", ()):
+                for out in doc.outputs:
+                    text = "".join(out["data"]["text/markdown"])
+                    out["data"] = {"text/markdown": re.match(r".*?^#+ [^\n]*\n", text, re.S | re.M)[0]}
+
+
 def copy_project(executed):
     "A project of its own for the renderer: settings, configuration, executed notebooks named as their pages."
     project = BUILD / "project"
     nbs = project / "nbs"
     nbs.mkdir(parents=True)
-    shutil.copy(ROOT / "settings.ini", project)
+    settings = (ROOT / "settings.ini").read_text(encoding="utf-8")
+    (project / "settings.ini").write_text(f"{settings.rstrip()}\nprocs = {Path(__file__).stem}:SourceOnce\n", encoding="utf-8")
     config = (ROOT / "_quarto.yml").read_text(encoding="utf-8")
     (project / "_quarto.yml").write_text(NUMBERED.sub(r"\1", config), encoding="utf-8")
     for f in (ROOT / "nbs").iterdir():
@@ -92,6 +137,7 @@ def copy_project(executed):
             shutil.copy(f, nbs)
     for path, nb in executed.items():
         frame_html_figures(nb)
+        join_printed(nb)
         for cell in nb.cells:
             if cell.cell_type == "markdown":
                 cell.source = re.sub(r"(\]\()(\d\d_)(\w+\.ipynb)", r"\1\3", cell.source)
@@ -102,7 +148,8 @@ def copy_project(executed):
 
 def render(project, renderer):
     "Turn the project into HTML and return the folder."
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    first = lambda folder, name: os.pathsep.join(filter(None, [str(folder), os.environ.get(name)]))
+    env = {**os.environ, "PATH": first(Path(sys.executable).parent, "PATH"), "PYTHONPATH": first(ROOT / "tools", "PYTHONPATH")}
     run = lambda *cmd, **kw: subprocess.run([str(c) for c in cmd], cwd=project, env=env, check=True, **kw)
     if renderer == "quarto":
         run("nbdev_docs", "--path", "nbs")
@@ -149,6 +196,7 @@ def localise_page(text, ids):
     text = re.sub(r'(<a\b[^>]*\bhref=")https://raw\.githubusercontent\.com/[^"]*/nbs/(\w+\.ipynb")', r"\1notebooks/\2 download", text)
     head = MATHJAX if re.search(r'class="math\b', text) else ""
     head += PLOTLY if "plotly-graph-div" in text else ""
+    head += KEYBOARD if "callout-header" in text else ""
     return text.replace("</head>", head + "</head>", 1)
 
 
