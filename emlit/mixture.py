@@ -14,31 +14,38 @@ import numpy as np
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, require
 from .families import Degenerate, Family, _frozen_array
 
-# %% ../nbs/05_mixture.ipynb #bb3b5cd3
+# %% ../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
     log_joint: np.ndarray, # (n, K): log π_k + log f_k(x_i)
     rows=None,             # (n,): numbers of the rows in the user's data, for the message
 ) -> tuple:                # log p(x_i), shape (n,), and responsibilities, shape (n, K)
-    "Bayes' rule in log space.\n\nRaises ValueError for a row of −inf only: an observation of probability zero."
-    top = reduce(np.maximum, log_joint.T) # the largest of each row; column by column is faster than row by row
-    impossible = np.flatnonzero(np.isneginf(top))
-    if impossible.size:
-        first = impossible[0] if rows is None else rows[impossible[0]]
-        more = f" (and {impossible.size - 1} more like it)" if impossible.size > 1 else ""
-        raise ValueError(f"x must be possible under the model; x[{first}] has probability zero under every component{more}")
+    "Bayes' rule in log space.\n\nRaises ValueError for a row of −inf only (an observation of probability zero), and for a row with a NaN or +inf."
+    top = reduce(np.maximum, log_joint.T) # the largest of each row, or NaN; column by column is faster than row by row
+    bad = np.flatnonzero(~np.isfinite(top))
+    if bad.size:
+        where = f"x[{bad[0] if rows is None else rows[bad[0]]}]"
+        more = f" (and {bad.size - 1} more like it)" if bad.size > 1 else ""
+        k = next((k for k, a in enumerate(log_joint[bad[0]]) if not a < np.inf), None)
+        if k is not None: raise ValueError(f"log_prob must be finite or −inf; log_prob of {where} is {top[bad[0]]} under component {k}")
+        raise ValueError(f"x must be possible under the model; {where} has probability zero under every component, or is too far from every component{more}")
     joint = np.exp(log_joint - top[:, None])
     total = joint @ np.ones(joint.shape[1])
     joint /= total[:, None]
     return top + np.log(total), joint
 
-# %% ../nbs/05_mixture.ipynb #d631de76
+# %% ../nbs/05_mixture.ipynb #e3d1840f
 @dataclass(frozen=True, eq=False)
 class Expectation:
     "The result of an E-step: the log-likelihood of the mixture that made it, and expected statistics; sums add up over the data."
     loglik: float # ℓ of the mixture whose E-step this is, in nats
     stats: tuple  # one Stats for each block of components
 
-    def __add__(self, other): return Expectation(self.loglik + other.loglik, tuple(a + b for a, b in zip(self.stats, other.stats)))
+    def __add__(self, other):
+        if not isinstance(other, Expectation): return NotImplemented
+        mine, theirs = ([np.shape(s.weight) for s in e.stats] for e in (self, other))
+        if mine != theirs: raise ValueError(f"expectations must come from the same blocks; got weights of shapes {mine} and {theirs}")
+        return Expectation(self.loglik + other.loglik, tuple(a + b for a, b in zip(self.stats, other.stats)))
+
     def __radd__(self, zero): return self if zero == 0 else NotImplemented # so that sum() works
     def __mul__(self, c): return Expectation(c * self.loglik, tuple(c * s for s in self.stats))
     __rmul__ = __mul__
@@ -56,12 +63,24 @@ def _as_blocks(components):
         raise TypeError(f"components must be a Family or a sequence of them; got {components!r}")
     return tuple(blocks)
 
-# %% ../nbs/05_mixture.ipynb #420ad1d2
+# %% ../nbs/05_mixture.ipynb #066fbb8d
+def _supported(blocks, x):
+    "Which rows each block supports. Raises ValueError for blocks that read x of different shapes."
+    inside, refusals = [], {}
+    for block in blocks:
+        try: inside.append(block.supports(x))
+        except ValueError as error: refusals[type(block).__name__] = error
+    for name, error in refusals.items():
+        if not inside: raise error # no block reads such an x: it is the data
+        raise ValueError(f"components must all be for x of the same shape; {name} does not read x of shape {x.shape}: {error}")
+    return inside
+
+# %% ../nbs/05_mixture.ipynb #ba4d2001
 def _read(blocks, x):
     "Read observations: each must lie in the support of at least one block."
     if len(blocks) == 1: return blocks[0].check(x)
     x = as_array(x, "x", ndim=(1, 2))
-    inside = [b.supports(x) for b in blocks]
+    inside = _supported(blocks, x)
     kinds = ", ".join(dict.fromkeys(type(b).__name__ for b in blocks))
     require(np.any(inside, axis=0), x, "x", f"in the support of a block of components ({kinds})")
     for block, rows in zip(blocks, inside):
@@ -74,13 +93,21 @@ def _inside(blocks, x):
     if len(blocks) == 1: return [slice(None)]
     return [slice(None) if rows.all() else rows for rows in (b.supports(x) for b in blocks)]
 
-# %% ../nbs/05_mixture.ipynb #db838cf2
+# %% ../nbs/05_mixture.ipynb #2ddaf9dc
+def _log_f(block, x):
+    "The block's log-densities; NumPy would stretch a wrong shape, such as (n,), to fit."
+    log_f = block.log_prob(x)
+    if np.shape(log_f) == (len(x), block.n_components): return log_f
+    raise ValueError(f"{type(block).__name__}.log_prob must return shape {(len(x), block.n_components)}, "
+                     f"a column for each component; got {np.shape(log_f)}")
+
+# %% ../nbs/05_mixture.ipynb #a805f82e
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
     out, end = np.full((len(x), mixture.n_components), -np.inf), 0
     for block, rows in zip(mixture.components, inside):
-        start, end = end, end + block.n_components
-        if len(x[rows]): out[rows, start:end] = block.log_prob(x[rows])
+        start, end, seen = end, end + block.n_components, x[rows]
+        if len(seen): out[rows, start:end] = _log_f(block, seen)
     with np.errstate(divide="ignore"): return out + np.log(mixture.weights) # a weight of 0 gives −inf
 
 # %% ../nbs/05_mixture.ipynb #0e66b170
@@ -105,27 +132,41 @@ def _e_step(mixture, x, w, rows):
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1))
     return Expectation(float((w * log_p).sum()), tuple(b.statistics(x[seen], r_b[seen]) for b, seen, r_b in parts))
 
-# %% ../nbs/05_mixture.ipynb #463b13dc
-def _check_expectation(mixture, expectation):
-    "Raise ValueError for statistics of another model, Degenerate for a component without data."
-    got, needed = [len(s.weight) for s in expectation.stats], [b.n_components for b in mixture.components]
+# %% ../nbs/05_mixture.ipynb #ea7a4955
+def _with_prior(expectation, prior):
+    "The expectation, plus that of the prior. Raises TypeError for anything else."
+    for name, e in {"expectation": expectation, "prior": prior}.items():
+        if not isinstance(e, Expectation) and not (name == "prior" and e is None):
+            raise TypeError(f"{name} must be an Expectation; got an object of type {type(e).__name__}")
+    return expectation if prior is None else expectation + prior
+
+# %% ../nbs/05_mixture.ipynb #74bec20f
+def _check_expectation(mixture, expectation, frozen):
+    "Raise ValueError for statistics of another model, Degenerate for a component without data and with something to estimate."
+    blocks, got = mixture.components, [len(s.weight) for s in expectation.stats]
+    needed = [b.n_components for b in blocks]
     if got != needed: raise ValueError(f"expectation must come from blocks of {needed} components; got {got}")
-    empty = np.flatnonzero(expectation.weight <= 0)
+    free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(blocks)]
+    n_k = expectation.weight
+    empty = np.flatnonzero((n_k < 0) | (n_k == 0) & np.repeat(free, needed))
     if empty.size: raise Degenerate(f"component {empty[0]} has no data left: its expected count is 0")
 
-# %% ../nbs/05_mixture.ipynb #9d6cf2cf
+# %% ../nbs/05_mixture.ipynb #d7a5c2f6
 def _maximise(blocks, i, stats, frozen):
     "Block i's M-step; with several blocks, an error says which it was."
+    if not np.all(stats.weight): return blocks[i] # no data, but nothing to estimate either
     try: return blocks[i].maximise(stats, freeze=_in_block(frozen, i))
     except Degenerate as error:
         raise error if len(blocks) == 1 else Degenerate(f"components[{i}]: {error}") from error
 
-# %% ../nbs/05_mixture.ipynb #95946988
+# %% ../nbs/05_mixture.ipynb #6cffbd6b
 def frozen_names(
     mixture,
     freeze,  # names of parameters: "weights", "p" (every block) or "components[0].p" (one block)
 ) -> set:    # the same, written out in full
-    "Read `freeze`.\n\nRaises ValueError for a name that the mixture does not have, and lists those it has."
+    "Read `freeze`.\n\nRaises TypeError for what is not names, ValueError for a name that the mixture does not have, and lists those it has."
+    if not isinstance(freeze, (str, tuple, list, set, frozenset)):
+        raise TypeError(f"freeze must be a name or a sequence of names; got {freeze!r}")
     full = list(mixture.parameters())
     names = set()
     for name in [freeze] if isinstance(freeze, str) else freeze:
@@ -141,13 +182,23 @@ def _in_block(names, i):
     "The names of block i's own parameters among full names."
     return {n.split(".")[-1] for n in names if n.startswith(f"components[{i}].")}
 
-# %% ../nbs/05_mixture.ipynb #0f69ea21
+# %% ../nbs/05_mixture.ipynb #f339f405
+def _draw(blocks, rng, n):
+    "n draws of each component, (n, K) or (n, K, d)."
+    drawn = [b.sample(rng, n) for b in blocks]
+    shapes = [(n, *d.shape[2:]) for d in drawn]
+    if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
+    raise ValueError("components must all be for x of the same shape; "
+                     + ", ".join(f"{type(b).__name__} draws {shape}" for b, shape in zip(blocks, shapes)))
+
+# %% ../nbs/05_mixture.ipynb #3bca7e8c
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
 
     Raises ValueError for weights that are not a distribution or do not match the number of components, TypeError for components that are not families.
     Data is refused as the family refuses it; with several blocks, only where no block supports it.
+    Blocks must all be for x of the same shape: where they are used, they raise ValueError if not.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
     weights: np.ndarray # (K,): the probability π_k of each component; they sum to 1
     components: tuple   # one Family, or several side by side; kept as a tuple
@@ -180,7 +231,7 @@ class Mixture:
         return _log_joint(self, x, _inside(self.components, x))
 
     def log_prob(self, x) -> np.ndarray: # (n,)
-        "log p(x_i); −inf for an observation that no component can produce."
+        "log p(x_i); −inf where the parameters make x_i impossible. Raises ValueError for an x_i outside every support."
         return np.logaddexp.reduce(self.log_joint(x), axis=1)
 
     def loglik(self, x, sample_weight=None) -> float:
@@ -204,10 +255,12 @@ class Mixture:
         return sum(_e_step(self, x, w, rows) for rows in _slices(w, self.n_components + x[0].size))
 
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
-        "The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: an Expectation to add."
-        total = expectation if prior is None else expectation + prior
-        _check_expectation(self, total)
-        frozen = frozen_names(self, freeze)
+        """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: an Expectation to add.
+
+        Raises TypeError for what is not an Expectation, ValueError for one of other blocks, and Degenerate for a component
+        that has something to estimate and no data; one with nothing to estimate gets the weight 0."""
+        total, frozen = _with_prior(expectation, prior), frozen_names(self, freeze)
+        _check_expectation(self, total, frozen)
         weights = self.weights if "weights" in frozen else total.weight / total.weight.sum()
         return Mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
 
@@ -228,5 +281,4 @@ class Mixture:
     def sample(self, rng, n: int) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
         "n draws from the mixture by the generator `rng`, with the component that made each."
         z = as_rng(rng).choice(self.n_components, size=as_count(n, "n", least=1), p=self.weights)
-        drawn = np.concatenate([b.sample(rng, n) for b in self.components], axis=1)
-        return drawn[np.arange(n), z], z
+        return _draw(self.components, rng, n)[np.arange(n), z], z

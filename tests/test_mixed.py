@@ -290,9 +290,75 @@ def test_bad_data_for_two_blocks(x, words):
         with pytest.raises((ValueError, TypeError), match=words): f(x)
 
 def test_blocks_that_expect_different_shapes():
-    model = Mixture([.5, .5], [Normal([0], [1]), MultivariateNormal([[0, 0]], [[[1, 0], [0, 1]]])])
-    for x in ([1., 2.], [[1., 2.]]):
-        with pytest.raises(ValueError, match="shape|1-D|2-D"): model.log_prob(x)
+    square = MultivariateNormal([[0, 0]], [[[1, 0], [0, 1]]])
+    model = Mixture([.5, .5], [Normal([0], [1]), square])
+    for f in (model.log_prob, model.e_step, model.responsibilities):
+        for x in ([1., 2.], [[1., 2.]]):
+            with pytest.raises(ValueError, match="components must all be for x of the same shape"): f(x)
+    for blocks in ([Normal([0], [1]), square], [Poisson([[1, 2, 3]]), square]):
+        with pytest.raises(ValueError, match="components must all be for x of the same shape"): Mixture([.5, .5], blocks).sample(np.random.default_rng(0), 3)
+    with pytest.raises(ValueError, match="^x must have shape"): Mixture([.5, .5], [square, square]).log_prob([1., 2.])
+
+
+# what does not belong together
+
+def test_expectations_of_other_blocks_do_not_add():
+    model = Mixture([.5, .5], Poisson([1., 2]))
+    found, one = model.e_step([1, 2, 3]), Mixture([1], Poisson([1.])).e_step([1, 2, 3])
+    for bad in (one, emlit.Expectation(0., found.stats * 2), emlit.Expectation(0., (Stats(1., np.ones(2)),))):
+        with pytest.raises(ValueError, match="same blocks; got weights of shapes"): found + bad
+        with pytest.raises(ValueError, match="same blocks"): model.m_step(found, prior=bad)
+    for bad in (3, None, found.stats[0]):
+        with pytest.raises(TypeError): found + bad
+
+def test_a_prior_is_an_expectation():
+    model = Mixture([.5, .5], Poisson([1., 2]))
+    found, more = model.e_step([1, 2, 3]), Stats(np.ones(2), np.ones(2))
+    with pytest.raises(TypeError, match="prior must be an Expectation; got an object of type Stats"): model.m_step(found, prior=more)
+    with pytest.raises(TypeError, match="expectation must be an Expectation"): model.m_step(None)
+    assert_allclose(model.m_step(found, prior=emlit.Expectation(0., (more,))).weights, (found.weight + 1) / 5)
+
+def test_freeze_must_be_names():
+    model = Mixture([.5, .5], Poisson([1., 2]))
+    for bad in (None, 3, True):
+        for f in (lambda: model.m_step(model.e_step([1, 2]), freeze=bad), lambda: fit(model, [1, 2], freeze=bad)):
+            with pytest.raises(TypeError, match="freeze must be a name or a sequence of names"): f()
+
+class Flat(PointMass):
+    "Forgets the columns."
+    def supports(self, x): return np.ones(len(x), bool)
+    def log_prob(self, x): return np.zeros(len(x))
+
+class Broken(Flat):
+    "Is NaN, or +inf, at one value."
+    def log_prob(self, x): return np.where(np.asarray(x)[:, None] == 7, self.at, np.zeros(len(self.at)))
+
+@pytest.mark.parametrize("blocks", [Flat(np.zeros(2)), [Flat(np.zeros(1)), Normal([0], [1])], [Normal([0], [1]), Flat(np.zeros(1))]], ids=["alone", "first", "last"])
+def test_a_log_density_of_the_wrong_shape(blocks):
+    model = Mixture([.5, .5], blocks)
+    for x in ([1., 2.], [1., 2, 3], [1.]): # as many rows as components, or not
+        for f in (model.log_prob, model.e_step, model.responsibilities):
+            with pytest.raises(ValueError, match="Flat.log_prob must return shape"): f(x)
+
+@pytest.mark.parametrize("value", [nan, inf], ids=str)
+def test_a_log_density_that_is_no_number(value):
+    model = Mixture([.5, .5], Broken(np.array([0, value])))
+    for f in (model.e_step, model.responsibilities):
+        with pytest.raises(ValueError, match=rf"log_prob of x\[2\] is {value} under component 1"): f([1., 2, 7, 3])
+
+def test_too_far_for_the_logarithm():
+    model = Mixture([.5, .5], Normal([-1e160, 1e160], [1, 1]))
+    with pytest.raises(ValueError, match=r"x\[0\] has probability zero under every component, or is too far"): model.e_step([1.])
+
+def test_a_block_with_nothing_to_estimate_may_lose_its_data():
+    x = np.random.default_rng(5).normal(size=50)
+    alone = fit(Mixture([1], Normal([0], [1])), x).model.components[0]
+    for block, freeze in ((Uniform([50], [60]), ()), (PointMass(np.array([99.])), ()), (Gamma([1], [1]), ("components[1].shape", "components[1].scale"))):
+        data = x if freeze == () else -abs(x)
+        trace = fit(Mixture([.5, .5], [Normal([0], [1]), block]), data, freeze=freeze)
+        assert trace.converged
+        assert_array_equal(trace.model.weights, [1, 0])
+        if freeze == (): assert_allclose(trace.model.components[0].mean, alone.mean, rtol=1e-12)
 
 def test_a_block_that_supports_nothing_is_left_without_data():
     model = Mixture([.5, .5], [Normal([0], [1]), Exponential([1])])
