@@ -12,11 +12,12 @@ from scipy.special import entr
 from .checks import as_count, as_sample_weight
 from .mixture import Mixture
 
-# %% ../nbs/10_selection.ipynb #9a97c729
+# %% ../nbs/10_selection.ipynb #ae070d6b
 def _fit_and_size(model, x, sample_weight, n_parameters):
     "ℓ and the number of free parameters."
     if not isinstance(model, Mixture):
-        raise TypeError(f"model must be a Mixture; got {type(model).__name__} (of a Trace, use trace.model)")
+        hint = " (of a Trace, use trace.model)" if hasattr(model, "model") else ""
+        raise TypeError(f"model must be a Mixture; got {type(model).__name__}{hint}")
     size = model.n_parameters if n_parameters is None else as_count(n_parameters, "n_parameters")
     return model.loglik(x, sample_weight), size
 
@@ -35,7 +36,7 @@ def aic(
     loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
     return -2 * loglik + 2 * size
 
-# %% ../nbs/10_selection.ipynb #69d4d211
+# %% ../nbs/10_selection.ipynb #0006c000
 def bic(
     model: Mixture,     # fitted to x by maximum likelihood
     x,                  # (n,) or (n, d): the data of the fit
@@ -48,7 +49,16 @@ def bic(
     Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
     Source: Schwarz, Annals of Statistics 6 (1978); here equation (10.5)."""
     loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
-    return float(-2 * loglik + size * np.log(as_sample_weight(sample_weight, len(x)).sum()))
+    return float(-2 * loglik + size * np.log(_count(sample_weight, len(x))))
+
+# %% ../nbs/10_selection.ipynb #1200726b
+def _count(sample_weight, n):
+    "The number of observations: the sum of their weights. Raises ValueError for shares."
+    w = as_sample_weight(sample_weight, n)
+    total = w.sum()
+    if np.count_nonzero(w) > 1 and total <= 1 + 1e-9:
+        raise ValueError(f"sample_weight must count observations; it sums to {total:.6g}: shares, not counts?")
+    return total
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
 def icl(

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['start', 'random_responsibilities', 'random_points', 'kmeans_plus_plus', 'kmeans', 'quantiles']
 
-# %% ../nbs/09_starts.ipynb #9a400045
-from dataclasses import fields
+# %% ../nbs/09_starts.ipynb #59276365
+from dataclasses import MISSING, fields, is_dataclass
 
 import numpy as np
 
@@ -20,9 +20,21 @@ def _columns(x, kind): # (K, d) or (K,), or one shape for each column of a Categ
     x = as_array(x, "x", ndim=(2,) if kind in (Multinomial, MultivariateNormal) else (1, 2))
     return x.shape[1:]
 
-# %% ../nbs/09_starts.ipynb #088fc56f
+# %% ../nbs/09_starts.ipynb #69e2443d
+def _check_constants(kind, constants):
+    "Refuse a class without parameters, constants that it does not have, and the lack of one that it needs."
+    if not is_dataclass(kind): raise TypeError(f"family must be a class with parameters, such as Normal; got {kind.__name__}")
+    known = {f.name: f.default for f in fields(kind) if f.name in kind.constants}
+    for name in constants:
+        if name not in known: raise TypeError(f"{kind.__name__} takes {' and '.join(known) or 'no constants'}; got {name!r}")
+    for name, default in known.items():
+        if default is MISSING and name not in constants:
+            raise TypeError(f"{kind.__name__} needs {name}, such as start({kind.__name__}, x, r, {name}=…)")
+
+# %% ../nbs/09_starts.ipynb #0dee098a
 def _template(kind, x, K, constants):
     "A family of the class `kind` with K components for data like x. Its parameters mean nothing yet."
+    _check_constants(kind, constants)
     columns = _columns(x, kind)
     if kind is Multinomial: return kind(**constants, p=np.full((K, *columns), 1 / columns[0]))
     if kind is Categorical: return kind(_even(as_array(x, "x"), K))
@@ -30,16 +42,18 @@ def _template(kind, x, K, constants):
     names = [f.name for f in fields(kind) if f.name not in kind.constants]
     return kind(**constants, **{name: np.full((K, *columns), 0.5) for name in names}) # 0.5 is allowed for all
 
-# %% ../nbs/09_starts.ipynb #f00b2047
+# %% ../nbs/09_starts.ipynb #9fd3bede
 def _even(x, K):
     "Even probabilities of the categories 0 … max(x), for each column."
     if x.ndim == 2: return [_even(column, K) for column in x.T]
     size = max(int(x.max()) + 1, 1)
+    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}")
     return np.full((K, size), 1 / size)
 
-# %% ../nbs/09_starts.ipynb #1db86ce1
+# %% ../nbs/09_starts.ipynb #d66e5e36
 def _unit(K, d, structure="full"):
     "Unit covariances in the shape of the structure."
+    if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
     shapes = {"full": [np.eye(d)] * K, "tied": np.eye(d), "diag": np.ones((K, d)), "tied_diag": np.ones(d), "spherical": np.ones(K)}
     return shapes.get(structure, 1.0)
 
@@ -106,14 +120,16 @@ def _standardised(x): # (n, d) → (n, d)
     spread = z.std(axis=0)
     return z / np.where(spread > 0, spread, 1)
 
-# %% ../nbs/09_starts.ipynb #3398fd1b
+# %% ../nbs/09_starts.ipynb #830e61f1
 def _points(x, n_components):
     "Read data for a recipe that needs K distinct centres: the standardised rows, the distinct ones among them, and K."
     x, K = as_array(x, "x", ndim=(1, 2)), as_count(n_components, "n_components", least=1)
     z = _standardised(x.reshape(len(x), -1))
     distinct = np.unique(z, axis=0)
-    if len(distinct) < K: raise ValueError(f"x must have at least n_components = {K} distinct rows; got {len(distinct)}")
+    if len(distinct) < K: raise ValueError(_too_few(K, len(distinct)))
     return z, distinct, K
+
+def _too_few(K, found): return f"x must have at least n_components = {K} distinct rows; got {found}"
 
 # %% ../nbs/09_starts.ipynb #3d5012bd
 def _nearest(z, centres): # (n, d), (K, d) → (n, K), a single 1 in each row
@@ -134,7 +150,7 @@ def random_points(
     z, distinct, K = _points(x, n_components)
     return _nearest(z, as_rng(rng).choice(distinct, K, replace=False))
 
-# %% ../nbs/09_starts.ipynb #2b5daa1a
+# %% ../nbs/09_starts.ipynb #08ee9c29
 def kmeans_plus_plus(
     x,                 # (n,) or (n, d): the data
     n_components: int, # K
@@ -148,6 +164,7 @@ def kmeans_plus_plus(
     centres = [as_rng(rng).choice(z)]
     squares = np.square(z - centres[0]).sum(axis=1)
     for _ in range(K - 1):
+        if not squares.any(): raise ValueError(_too_few(K, f"{len(centres)}; the others are too close to tell apart"))
         centres.append(rng.choice(z, p=squares / squares.sum()))
         squares = np.minimum(squares, np.square(z - centres[-1]).sum(axis=1))
     return _nearest(z, centres)

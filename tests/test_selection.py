@@ -111,3 +111,14 @@ def test_no_warning_for_certain_responsibilities(f):
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_bad_input(f, error, message, args, options):
     with pytest.raises(error, match=message): f(*args, **options)
+
+@pytest.mark.parametrize("f", [bic, icl])
+def test_shares_are_no_counts(f):
+    model, x, _ = MODELS["normal"]
+    for w in (np.full(40, 1 / 40), np.full(40, 1e-3), np.random.default_rng(3).dirichlet(np.ones(40))):
+        with pytest.raises(ValueError, match="sample_weight must count observations; it sums to .*: shares, not counts?"): f(model, x, w)
+    assert np.isfinite(f(model, x, np.eye(40)[0])) and np.isfinite(f(model, x, np.full(40, .5)))
+
+@each_criterion
+def test_the_hint_is_for_a_trace_only(f):
+    with pytest.raises(TypeError, match="got list$"): f([1, 2], [1., 2])

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric, Mixture, Multinomial,
                    MultivariateNormal, Normal, Poisson, Uniform, em, fit)
 from emlit.data import load_faithful, load_fifteen, load_iris
+from emlit.families import Family
 from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, start
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -235,7 +236,36 @@ def test_constants_go_with_a_class():
     with pytest.raises(TypeError, match="family must be a class where constants are given"):
         start(MultivariateNormal(np.zeros((2, 4)), [np.eye(4)] * 2), iris, np.full((150, 2), .5), structure="full")
     with pytest.raises(ValueError, match="structure must be one of"): start(MultivariateNormal, iris, np.full((150, 2), .5), structure="round")
-    with pytest.raises(TypeError, match="n"): start(Binomial, [1, 2], np.full((2, 2), .5))
+
+@pytest.mark.parametrize("family, constants, says", [
+    (Binomial, {}, r"Binomial needs n, such as start\(Binomial, x, r, n=…\)"),
+    (Uniform, {"low": [-9., -9]}, "Uniform needs high"),
+    (Binomial, {"n": 9, "m": 1}, "Binomial takes n; got 'm'"),
+    (Binomial, {"n": 9, "p": [.1, .2]}, "Binomial takes n; got 'p'"),
+    (Uniform, {"structure": "full"}, "Uniform takes low and high; got 'structure'"),
+    (Normal, {"structure": "full"}, "Normal takes no constants; got 'structure'"),
+    (MultivariateNormal, {"structure": ["full"]}, "structure must be text"),
+    (MultivariateNormal, {"structure": np.array(["full"])}, "structure must be text"),
+    (MultivariateNormal, {"structure": None}, "structure must be text"),
+    (Family, {}, "family must be a class with parameters, such as Normal; got Family")])
+def test_constants_must_be_those_of_the_class(family, constants, says):
+    x = [[1., 2], [2, 1], [0, 5]] if family is MultivariateNormal else [1., 2, 5]
+    with pytest.raises(TypeError, match=says): start(family, x, np.full((3, 2), .5), **constants)
+
+def test_constants_with_a_default_may_be_left_out():
+    x = load_faithful()
+    assert start(MultivariateNormal, x, quantiles(x[:, 0], 2)).components[0].structure == "full"
+    assert_allclose(start(Uniform, fifteen, quantiles(fifteen, 2), low=[-99., -99], high=[99., 99]).weights, [8 / 15, 7 / 15])
+
+@pytest.mark.parametrize("x", [[0, 1, 1e12], [[0, 1], [1, 0], [1, 1e9]], [0, 1, 10**6]], ids=str)
+def test_too_many_categories(x):
+    with pytest.raises(ValueError, match=r"x must hold categories below 10\*\*6; got 1000"): start(Categorical, x, np.full((3, 2), .5))
+
+def test_plus_plus_says_when_rows_are_too_close():
+    x = [-1, 0, 1e-200, 2e-200, 1]
+    for seed in range(5):
+        with pytest.raises(ValueError, match="at least n_components = 4 distinct rows; got 3; the others are too close"):
+            kmeans_plus_plus(x, 4, rng(seed))
 
 
 # numbers
