@@ -15,7 +15,15 @@ from scipy.special import digamma, gammaln, polygamma
 
 from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, require
 
-# %% ../nbs/04_families.ipynb #df7876ad
+# %% ../nbs/04_families.ipynb #180594be
+def _check_addable(a, b):
+    "Raise ValueError unless all fields of two statistics have the same shapes: nothing may broadcast."
+    for f in fields(a):
+        one, other = np.shape(getattr(a, f.name)), np.shape(getattr(b, f.name))
+        if one != other:
+            raise ValueError(f"statistics to be added must have the same shapes; got {f.name}s of {one} and {other}")
+
+# %% ../nbs/04_families.ipynb #9dea836e
 @dataclass(frozen=True, eq=False)
 class Stats:
     """Expected sufficient statistics of K components.
@@ -26,6 +34,7 @@ class Stats:
 
     def __add__(self, other):
         if type(other) is not type(self): return NotImplemented
+        _check_addable(self, other)
         return Stats(self.weight + other.weight, self.total + other.total)
 
     def __radd__(self, zero): # so that sum() works
@@ -38,11 +47,11 @@ class Stats:
 class Degenerate(ValueError):
     "The M-step has no answer: a component has no data left, or its likelihood has no maximum."
 
-# %% ../nbs/04_families.ipynb #d23de5a5
+# %% ../nbs/04_families.ipynb #e44fbfc9
 class Family:
     """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
 
-    It defines `log_prob`, `statistics`, `maximise` and `sample`. Fields named in `constants` are not parameters.
+    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=(), prior=None)` and `sample(rng, n)`. Fields named in `constants` are not parameters.
     One whose support is limited defines `supports` too, and says in words what is `allowed`."""
     constants = () # fields that are known, not estimated
     allowed = "in the support of the family" # what x must be, for messages
@@ -70,6 +79,21 @@ class Family:
         require(self.supports(x), x, "x", self.allowed)
         return x
 
+    def _pair(self, x, r):
+        "Read x, and responsibilities r of shape (n, K)."
+        x, r = self.check(x) if len(x) else np.asarray(x), np.asarray(r, float)
+        if r.shape != (len(x), self.n_components):
+            raise ValueError(f"r must have shape (n, K) = {(len(x), self.n_components)}; got {r.shape}")
+        return x, r
+
+    def _names(self, freeze) -> set:
+        "Read the names of frozen parameters, one or several. Raises ValueError for any other name."
+        names, own = {freeze} if isinstance(freeze, str) else set(freeze), self.parameters()
+        for name in names - set(own):
+            raise ValueError(f"freeze must name parameters of {type(self).__name__} ({', '.join(own) or 'it has none'}); "
+                             f"got {name!r}")
+        return names
+
     def __reduce__(self): # copies are checked and read-only too
         return type(self), tuple(getattr(self, f.name) for f in fields(self))
 
@@ -77,7 +101,7 @@ class Family:
         return type(self) is type(other) and all(
             np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
-# %% ../nbs/04_families.ipynb #018703e8
+# %% ../nbs/04_families.ipynb #95242e82
 def _check_columns(x, shape):
     "x must be (n,) for parameters of shape (K,), and (n, d) for (K, d)."
     if len(shape) == 1 and x.ndim != 1:
@@ -87,7 +111,7 @@ def _check_columns(x, shape):
         raise ValueError(f"x must have shape (n, {shape[1]}) for parameters of shape {shape}; got {x.shape}")
     return x
 
-# %% ../nbs/04_families.ipynb #8b9d2cc8
+# %% ../nbs/04_families.ipynb #8e30e6e5
 class Univariate(Family):
     """K distributions of a number: parameters have shape (K,), x has shape (n,).
     Or K products of d of them, one for each column: parameters have shape (K, d), x has shape (n, d).
@@ -116,6 +140,7 @@ class Univariate(Family):
 
     def statistics(self, x, r) -> Stats: # total: like the parameters
         "The sums of x, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), r.T @ x)
 
 # %% ../nbs/04_families.ipynb #d07828f6
@@ -155,7 +180,7 @@ def _sum_columns(a): # (K,) or (K, d), also (n,) or (n, d)
     "The sum over columns: what independent columns add to a logarithm."
     return a if a.ndim == 1 else a.sum(1)
 
-# %% ../nbs/04_families.ipynb #18c8023a
+# %% ../nbs/04_families.ipynb #eafcb8e7
 def _add_prior(stats, prior, shape, square=None): # shapes of the totals, and of the squares of Moments
     "The statistics, with those of the prior. Raises ValueError or TypeError if they do not fit the parameters."
     kind = Stats if square is None else Moments
@@ -163,25 +188,38 @@ def _add_prior(stats, prior, shape, square=None): # shapes of the totals, and of
         if name == "prior" and s is None: continue
         if type(s) is not kind:
             raise TypeError(f"{name} must be {kind.__name__}; got an object of type {type(s).__name__}")
-        if s.total.shape != shape:
-            raise ValueError(f"{name} must have totals of shape {shape}; got {s.total.shape}")
-        if square and s.square.shape != square:
-            raise ValueError(f"{name} must have squares of shape {square}; got {s.square.shape}")
+        right = {"total": shape, "weight": shape[:1]} | ({} if square is None else {"square": square, "origin": shape})
+        for field, needed in right.items():
+            value = getattr(s, field)
+            if np.shape(value) != needed:
+                raise ValueError(f"{name} must have {field}s of shape {needed}; got {np.shape(value)}")
+            if not np.isfinite(value).all(): raise ValueError(f"{name} must be finite; its {field}s are {value}")
     return stats if prior is None else stats + prior
 
-# %% ../nbs/04_families.ipynb #6c67a37d
-def _divide(total, count): # total: (K, …); count: (K,), or like the first axes of total
-    "total / count for each component. Raises Degenerate for a component that counts nothing."
+# %% ../nbs/04_families.ipynb #2162f4bd
+def _refuse_negative(counts): # (K, …)
+    "Raise Degenerate for expected counts below 0: only a prior can make them so."
+    below = np.argwhere(counts < 0)
+    if below.size:
+        raise Degenerate(f"component {below[0][0]} has a negative expected count: "
+                         "a prior with a number below 1 has its maximum at the border")
+
+# %% ../nbs/04_families.ipynb #03581b64
+def _divide(total, count, signed=False): # total: (K, …); count: (K,), or like the first axes of total
+    """total / count for each component. Raises Degenerate for a component that counts nothing,
+    and for a total below 0 unless `signed`."""
+    for counts in (count,) if signed else (count, total): _refuse_negative(counts)
     empty = np.argwhere(~(count > 0))
     if empty.size: raise Degenerate(f"component {empty[0][0]} has no data left: its expected count is 0")
     return (total.T / count.T).T
 
-# %% ../nbs/04_families.ipynb #a6c96398
+# %% ../nbs/04_families.ipynb #153ae28d
 def _share(stats): # total: (…, 2)
     "heads / (heads + tails), for each component and column; never above 1, whatever the rounding."
+    _refuse_negative(stats.total)
     return _divide(stats.total[..., 0], stats.total.sum(-1))
 
-# %% ../nbs/04_families.ipynb #f832df8c
+# %% ../nbs/04_families.ipynb #95ac22b7
 @dataclass(frozen=True, eq=False)
 class Bernoulli(Univariate):
     """K coins, or K products of d coins: x is 0 or 1.
@@ -201,23 +239,25 @@ class Bernoulli(Univariate):
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2), expected heads and tails
         "Expected heads and tails, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.stack([r.T @ x, r.T @ (1 - x)], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Bernoulli":
         "The share of heads. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
         stats = _add_prior(stats, prior, (*self.p.shape, 2))
-        return self if "p" in freeze else Bernoulli(_share(stats))
+        return self if "p" in self._names(freeze) else Bernoulli(_share(stats))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n tosses of each component."
         return (as_rng(rng).random((n, *self.p.shape)) < self.p).astype(int)
 
-# %% ../nbs/04_families.ipynb #b5c8054a
+# %% ../nbs/04_families.ipynb #ae72090b
 @dataclass(frozen=True, eq=False)
 class Binomial(Univariate):
     """K coins tossed n times: x counts the heads.
 
-    Raises ValueError for a p outside [0, 1], an n that is not a whole number ≥ 1,
+    Raises ValueError for a p outside [0, 1], an n that is not a whole number from 1 to 10⁹
+    (beyond, the logarithms of factorials lose their digits),
     and an x that is not a whole number from 0 to n or whose shape does not fit.
     Source: Do & Batzoglou, Nature Biotechnology 26 (2008), figure 1."""
     n: np.ndarray # known: the tosses behind each x; one number, or (d,) for one a column
@@ -227,7 +267,7 @@ class Binomial(Univariate):
     def __post_init__(self):
         if np.asarray(self.n).dtype == bool: raise TypeError(f"n must be a whole number; got {self.n!r}")
         n, p = as_array(self.n, "n", ndim=(0, 1)), as_probabilities(self.p, "p", ndim=(1, 2))
-        require((n >= 1) & (n == np.floor(n)) & (n <= 2**53), n, "n", "a whole number from 1 to 2**53")
+        require((n >= 1) & (n == np.floor(n)) & (n <= 10**9), n, "n", "a whole number from 1 to 10**9")
         if n.ndim and n.shape != p.shape[1:]:
             raise ValueError("n must be one number, or one for each column of p; "
                              f"got shapes {n.shape} and {p.shape}")
@@ -245,12 +285,13 @@ class Binomial(Univariate):
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2), expected heads and tails
         "Expected heads and tails, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.stack([r.T @ x, r.T @ (self.n - x)], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Binomial":
         "Heads over tosses. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
         stats = _add_prior(stats, prior, (*self.p.shape, 2))
-        return self if "p" in freeze else Binomial(self.n, _share(stats))
+        return self if "p" in self._names(freeze) else Binomial(self.n, _share(stats))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "The heads of n rounds of each component."
@@ -272,7 +313,7 @@ def _as_tables(p):
         raise ValueError(f"p must have one row for each component in every table; got {rows} rows")
     return tables
 
-# %% ../nbs/04_families.ipynb #b82bf5c0
+# %% ../nbs/04_families.ipynb #4336be28
 @dataclass(frozen=True, eq=False)
 class Categorical(Univariate):
     """K dice: x is a category, 0 … C − 1. Or K products of d dice, one a column (latent class analysis).
@@ -329,6 +370,7 @@ class Categorical(Univariate):
 
     def statistics(self, x, r) -> Stats: # total: (K, ΣC_j)
         "Expected counts of every category, column after column, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         columns = x.astype(int).reshape(len(x), -1).T
         counts = [[np.bincount(column, w, C) for w in r.T] for column, C in zip(columns, self.sizes)]
         return Stats(r.sum(0), np.concatenate(counts, axis=1))
@@ -336,7 +378,8 @@ class Categorical(Univariate):
     def maximise(self, stats, freeze=(), prior=None) -> "Categorical":
         "The shares of the categories. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
         stats = _add_prior(stats, prior, self.parameters()["p"].shape)
-        if "p" in freeze: return self
+        if "p" in self._names(freeze): return self
+        _refuse_negative(stats.total)
         tables = [_divide(counts, counts.sum(1)) for counts in self._split(stats.total)]
         return Categorical(tables if isinstance(self.p, tuple) else tables[0])
 
@@ -347,20 +390,22 @@ class Categorical(Univariate):
                           for j, table in enumerate(self._tables)], -1)
         return drawn if isinstance(self.p, tuple) else drawn[..., 0]
 
-# %% ../nbs/04_families.ipynb #afa305a9
+# %% ../nbs/04_families.ipynb #26fe9e97
 @dataclass(frozen=True, eq=False)
 class Multinomial(Family):
     """K dice thrown n times: x counts how often each of C faces came up.
 
     Raises ValueError for a p whose rows are not distributions, and for an x whose rows are not C counts
-    with the sum n; TypeError for an n that is not a whole number.
-    Source: McLachlan & Peel, Finite Mixture Models (2000), section 5.12."""
+    with the sum n, or an n above 10⁹; TypeError for an n that is not a whole number.
+    Source: McLachlan & Peel, Finite Mixture Models (2000)."""
     n: int        # known: the throws behind each row of x
     p: np.ndarray # (K, C) for x of shape (n, C): probabilities of the faces
     constants = ("n",)
 
     def __post_init__(self):
-        object.__setattr__(self, "n", as_count(self.n, "n", least=1))
+        n = int(self.n) if isinstance(self.n, float) and self.n.is_integer() else self.n
+        object.__setattr__(self, "n", as_count(n, "n", least=1))
+        if self.n > 10**9: raise ValueError(f"n must be a whole number from 1 to 10**9; got {self.n}")
         _set(self, p=as_distribution(self.p, "p", ndim=(2,)))
 
     @property
@@ -392,24 +437,26 @@ class Multinomial(Family):
 
     def statistics(self, x, r) -> Stats: # total: (K, C)
         "Expected counts of the faces, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), r.T @ x)
 
     def maximise(self, stats, freeze=(), prior=None) -> "Multinomial":
         "The shares of the faces. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
         counts = _add_prior(stats, prior, self.p.shape).total
-        return self if "p" in freeze else Multinomial(self.n, _divide(counts, counts.sum(1)))
+        _refuse_negative(counts)
+        return self if "p" in self._names(freeze) else Multinomial(self.n, _divide(counts, counts.sum(1)))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, C)
         "The counts of n rounds of each component."
         return as_rng(rng).multinomial(self.n, self.p, (n, len(self.p)))
 
-# %% ../nbs/04_families.ipynb #064c3e97
+# %% ../nbs/04_families.ipynb #72c96bc5
 @dataclass(frozen=True, eq=False)
 class Poisson(Univariate):
     """Counts of rare events: x is 0, 1, 2, …
 
     Raises ValueError for a negative rate, and for an x that is not a whole number ≥ 0
-    or whose shape does not fit.
+    or whose shape does not fit. For counts above 10⁹ the log-probability loses digits: log x! is too large.
     Source: Hasselblad, J. Amer. Statist. Assoc. 64 (1969)."""
     rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): expected counts, 0 or more
     allowed = "a whole number, 0 or more"
@@ -431,13 +478,13 @@ class Poisson(Univariate):
 
         `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of a − 1 in b observations."""
         stats = _add_prior(stats, prior, self.rate.shape)
-        return self if "rate" in freeze else Poisson(_divide(stats.total, stats.weight))
+        return self if "rate" in self._names(freeze) else Poisson(_divide(stats.total, stats.weight))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n counts of each component."
         return as_rng(rng).poisson(self.rate, (n, *self.rate.shape))
 
-# %% ../nbs/04_families.ipynb #45541798
+# %% ../nbs/04_families.ipynb #ddfe68e3
 @dataclass(frozen=True, eq=False)
 class Geometric(Univariate):
     """Failures before the first success: x is 0, 1, 2, … (`scipy.stats.geom` counts the success too.)
@@ -464,7 +511,7 @@ class Geometric(Univariate):
 
         `prior`: statistics to add; a Beta(a, b) prior adds a total of b − 1 in a − 1 observations."""
         stats = _add_prior(stats, prior, self.p.shape)
-        return self if "p" in freeze else Geometric(1 / (1 + _divide(stats.total, stats.weight)))
+        return self if "p" in self._names(freeze) else Geometric(1 / (1 + _divide(stats.total, stats.weight)))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n numbers of failures of each component."
@@ -484,7 +531,7 @@ def _refuse_collapse(flat): # (K,) or (K, d)
         raise Degenerate(f"component {np.argwhere(flat)[0][0]} has collapsed onto one value: "
                          "its likelihood has no maximum")
 
-# %% ../nbs/04_families.ipynb #5edd5f7a
+# %% ../nbs/04_families.ipynb #6fe6ce47
 @dataclass(frozen=True, eq=False)
 class Exponential(Univariate):
     """Waiting times without memory: x ≥ 0.
@@ -505,11 +552,11 @@ class Exponential(Univariate):
         """One over the mean.
 
         `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of b in a − 1 observations.
-        Raises Degenerate for a component that sees nothing but zeros."""
+        Raises Degenerate for a component that sees nothing but zeros, or numbers below 10⁻³⁰⁷."""
         stats = _add_prior(stats, prior, self.rate.shape)
-        if "rate" in freeze: return self
+        if "rate" in self._names(freeze): return self
         mean = _divide(stats.total, stats.weight)
-        _refuse_collapse(mean <= 0)
+        _refuse_collapse(~(mean > np.finfo(float).tiny)) # 1 / mean is finite above it
         return Exponential(1 / mean)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
@@ -535,14 +582,29 @@ def _inverse_digamma(y):
     for _ in range(6): a = a - (digamma(a) - y) / polygamma(1, a)
     return a
 
-# %% ../nbs/04_families.ipynb #b7450c5f
+# %% ../nbs/04_families.ipynb #f393fa0a
 def _check_alike(**values):
     "Raise ValueError unless two parameters have the same shape."
     (a, first), (b, second) = values.items()
     if first.shape != second.shape:
         raise ValueError(f"{a} and {b} must have the same shape; got {first.shape} and {second.shape}")
 
-# %% ../nbs/04_families.ipynb #fdf0475f
+# %% ../nbs/04_families.ipynb #61064338
+def _stirling_rest(a):
+    "log Γ(a) less Stirling's (a − ½) log a − a + ½ log 2π."
+    b = np.minimum(a, 1e4) # above, the difference would cancel
+    exact = gammaln(b) - (b - 0.5) * np.log(b) + b - 0.5 * np.log(2 * np.pi)
+    return np.where(a > 1e4, 1 / (12 * a), exact)
+
+# %% ../nbs/04_families.ipynb #06bba409
+def _log_gamma(x, a, s): # x: (n, d); a and s: (d,), one component
+    "log density of independent gamma columns, (n,): measured from the mean, so that a large a cancels nothing."
+    with np.errstate(over="ignore", divide="ignore"): t = x / (a * s) - 1
+    far = np.log(x) - np.log(a) - np.log(s) - t
+    core = np.where(np.abs(t) < 0.5, np.log1p(np.maximum(t, -0.5)) - t, far)
+    return (a * core - np.log(x) + 0.5 * np.log(a / (2 * np.pi)) - _stirling_rest(a)).sum(1)
+
+# %% ../nbs/04_families.ipynb #6604b359
 @dataclass(frozen=True, eq=False)
 class Gamma(Univariate):
     """Positive numbers with a long right tail: x > 0, mean shape · scale.
@@ -563,24 +625,30 @@ class Gamma(Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        x, a, s = self.check(x), self.shape, self.scale
-        return _times(np.log(x), a - 1) - _times(x, 1 / s) - _sum_columns(gammaln(a) + a * np.log(s))
+        x, shape, scale = (a.reshape(len(a), -1) for a in (self.check(x), self.shape, self.scale))
+        return np.stack([_log_gamma(x, a, s) for a, s in zip(shape, scale)], axis=1)
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2)
         "The sums of x and of log x, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.stack([r.T @ x, r.T @ np.log(x)], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Gamma":
         """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's method.
 
         `prior`: statistics to add.
+        Data that vary by less than about one part in 10⁵ give an inexact shape, and ℓ may fall a little.
         Raises Degenerate for a component whose data vary by less than about one part in 10⁷."""
         stats = _add_prior(stats, prior, (*self.shape.shape, 2))
-        mean, mean_log = np.moveaxis(_divide(stats.total, stats.weight), -1, 0)
+        freeze = self._names(freeze)
+        _refuse_negative(stats.total[..., 0])
+        mean, mean_log = np.moveaxis(_divide(stats.total, stats.weight, signed=True), -1, 0)
         if "shape" in freeze: return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
         if "scale" in freeze: return Gamma(_inverse_digamma(mean_log - np.log(self.scale)), self.scale)
         spread = np.log(mean) - mean_log
-        _refuse_collapse(~(spread > 16 * np.finfo(float).eps * (1 + np.abs(mean_log))))
+        small = np.argwhere(~(spread > 16 * np.finfo(float).eps * (1 + np.abs(mean_log))))
+        if small.size: raise Degenerate(f"component {small[0][0]} varies too little: "
+                                        "its shape cannot be told from Σx and Σ log x")
         shape = _gamma_shape(spread)
         return Gamma(shape, mean / shape)
 
@@ -588,14 +656,14 @@ class Gamma(Univariate):
         "n numbers of each component."
         return as_rng(rng).gamma(self.shape, self.scale, (n, *self.shape.shape))
 
-# %% ../nbs/04_families.ipynb #729d8f3c
+# %% ../nbs/04_families.ipynb #b2a0a321
 @dataclass(frozen=True, eq=False)
 class Uniform(Univariate):
     """Anything between low and high, all alike: a home for outliers. Nothing is estimated but the weight.
 
     Raises ValueError for a high that is not above low, and for an x outside every component
     or whose shape does not fit.
-    Source: Banfield & Raftery, Biometrics 49 (1993), section 2.3: noise as a uniform component."""
+    Source: Banfield & Raftery, Biometrics 49 (1993): noise as a uniform component."""
     low: np.ndarray  # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): known
     high: np.ndarray # like low: known
     constants = ("low", "high")
@@ -622,18 +690,20 @@ class Uniform(Univariate):
 
     def statistics(self, x, r) -> Stats: # total: (K,) zeros
         "The weight alone, given responsibilities r of shape (n, K)."
+        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.zeros(len(self.low)))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Uniform":
         "The same: there is nothing to estimate."
         _add_prior(stats, prior, (len(self.low),))
+        self._names(freeze)
         return self
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n numbers of each component."
         return as_rng(rng).uniform(self.low, self.high, (n, *self.low.shape))
 
-# %% ../nbs/04_families.ipynb #d1290e21
+# %% ../nbs/04_families.ipynb #54e69f1f
 @dataclass(frozen=True, eq=False)
 class Moments(Stats):
     """First and second moments about an origin.
@@ -656,6 +726,7 @@ class Moments(Stats):
 
     def __add__(self, other):
         if type(other) is not type(self): return NotImplemented
+        _check_addable(self, other)
         weight = self.weight + other.weight
         total = self.total + other.about(self.origin).total
         origin = self.origin + (total.T / np.where(weight > 0, weight, np.inf)).T
@@ -664,6 +735,11 @@ class Moments(Stats):
 
     def __mul__(self, c): return Moments(c * self.weight, c * self.total, c * self.square, self.origin)
     __rmul__ = __mul__
+
+# %% ../nbs/04_families.ipynb #5f3bc47b
+def _refuse_huge(x):
+    "Raise ValueError for numbers whose squares overflow."
+    require(np.abs(x) <= 1e150, x, "x", "between -1e150 and 1e150, so that squares are finite")
 
 # %% ../nbs/04_families.ipynb #605ec6f4
 def _moments(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d), for components without data
@@ -683,13 +759,13 @@ def _log_normal(x, mean, std): # x: (n, d); mean and std: (K, d)
     squares = np.stack([np.einsum("ij,ij->i", z, z) for z in ((x - m) / s for m, s in zip(mean, std))], axis=1)
     return -0.5 * squares - np.log(std).sum(1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
-# %% ../nbs/04_families.ipynb #a5b5974d
+# %% ../nbs/04_families.ipynb #eff1f01d
 @dataclass(frozen=True, eq=False)
 class Normal(Univariate):
     """The bell curve. Its second parameter is the standard deviation, not the variance.
 
     Raises ValueError for a std that is not above 0, and for an x that is not finite
-    or whose shape does not fit.
+    or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150 in size.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2."""
     mean: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d)
     std: np.ndarray  # like mean: standard deviations
@@ -705,7 +781,8 @@ class Normal(Univariate):
 
     def statistics(self, x, r) -> Moments: # total, square and origin: like mean
         "First and second moments, given responsibilities r of shape (n, K)."
-        shape = self.mean.shape
+        (x, r), shape = self._pair(x, r), self.mean.shape
+        _refuse_huge(x)
         m = _moments(x.reshape(len(x), -1), r, self.mean.reshape(len(self.mean), -1))
         return Moments(m.weight, *(a.reshape(shape) for a in (m.total, m.square, m.origin)))
 
@@ -715,10 +792,11 @@ class Normal(Univariate):
         `prior`: Moments to add, such as those of data seen earlier.
         Raises Degenerate for a component whose data are all one value."""
         stats = _add_prior(stats, prior, self.mean.shape, self.mean.shape)
-        mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight)
+        freeze = self._names(freeze)
+        mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
         if "std" in freeze: return Normal(mean, self.std)
-        std = np.sqrt(np.maximum(_divide(stats.about(mean).square, stats.weight), 0))
-        _refuse_collapse(~(std > 4 * np.spacing(np.abs(mean))))
+        std = np.sqrt(np.maximum(_divide(stats.about(mean).square, stats.weight, signed=True), 0))
+        _refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152))) # below, squares underflow
         return Normal(mean, std)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
@@ -774,32 +852,34 @@ def _factor(cov, structure):
         raise ValueError(f"{names[least.argmin()]} must be positive definite; "
                          f"its smallest eigenvalue is {least.min():.6g}") from None
 
-# %% ../nbs/04_families.ipynb #51bfdfb1
+# %% ../nbs/04_families.ipynb #41bd72f8
 def _as_table(std, structure, shape):
     "Standard deviations of any structure without off-diagonals, as (K, d)."
     return np.broadcast_to(std[:, None] if structure == "spherical" else std, shape)
 
-# %% ../nbs/04_families.ipynb #f4209ee3
+# %% ../nbs/04_families.ipynb #85a64a2c
 def _refuse_singular(mean, cov, structure):
     "Raise Degenerate where a covariance is singular, as far as the computer can tell."
     dense = structure in ("full", "tied")
     std = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov)
     std = _as_table(std, structure, mean.shape)
-    bad = ~(std > 4 * np.spacing(np.abs(mean))).all(1)
+    bad = ~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow
     if dense and not bad.any():
         correlation = cov / (std[:, :, None] * std[:, None, :])
         bad = np.linalg.eigvalsh(correlation)[:, 0] <= 16 * mean.shape[1] * np.finfo(float).eps
-    if bad.any():
-        raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
-                         "and its likelihood has no maximum")
+    if not bad.any(): return
+    if structure.startswith("tied"):
+        raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
+    raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
+                     "and its likelihood has no maximum")
 
-# %% ../nbs/04_families.ipynb #3114c3d1
+# %% ../nbs/04_families.ipynb #5191d041
 @dataclass(frozen=True, eq=False)
 class MultivariateNormal(Family):
     """The bell curve in d dimensions, with one of six structures of the covariances.
 
     Raises ValueError for a cov of the wrong shape, not symmetric or not positive definite,
-    and for an x that is not finite or has another number of columns.
+    and for an x that is not finite or has another number of columns; TypeError for a structure that is no text.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2;
     Celeux & Govaert, Pattern Recognition 28 (1995)."""
     mean: np.ndarray # (K, d) for x of shape (n, d)
@@ -810,7 +890,9 @@ class MultivariateNormal(Family):
     def __post_init__(self):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")
         shapes = _cov_shapes(*mean.shape)
-        if self.structure not in tuple(shapes):
+        if not isinstance(self.structure, str):
+            raise TypeError(f"structure must be one of {', '.join(shapes)}; got {self.structure!r}")
+        if self.structure not in shapes:
             raise ValueError(f"structure must be one of {', '.join(shapes)}; got {self.structure!r}")
         if cov.shape != shapes[self.structure]:
             raise ValueError(f"cov must have shape {shapes[self.structure]} for structure {self.structure!r} "
@@ -843,6 +925,8 @@ class MultivariateNormal(Family):
         """First and second moments, given responsibilities r of shape (n, K).
 
         square: (K, d, d) for full and tied, else its diagonals, (K, d)."""
+        x, r = self._pair(x, r)
+        _refuse_huge(x)
         return _moments(x, r, self.mean, outer=self.structure in ("full", "tied"))
 
     def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":
@@ -851,7 +935,8 @@ class MultivariateNormal(Family):
         `prior`: Moments to add. Raises Degenerate for a component without spread in some direction."""
         K, d = self.mean.shape
         stats = _add_prior(stats, prior, (K, d), (K, d, d) if self.structure in ("full", "tied") else (K, d))
-        mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight)
+        freeze = self._names(freeze)
+        mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
         if "cov" in freeze: return MultivariateNormal(mean, self.cov, self.structure)
         cov = _covariance(stats.about(mean).square, stats.weight, self.structure)
         _refuse_singular(mean, cov, self.structure)

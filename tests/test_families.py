@@ -141,6 +141,31 @@ def test_a_diagonal_covariance_is_the_same_in_every_structure(structure):
     assert_allclose(MultivariateNormal(mean, cov, structure).log_prob(x), Normal(mean, np.sqrt([v, v])).log_prob(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize("a", [1e5, 1e8, 1e10])
+def test_a_gamma_of_little_spread_keeps_its_digits(a):
+    "Against the same formula in extended precision; Γ by Stirling's series. One column or two."
+    x = 3 * (1 + np.array([-2, -.3, 0, 1, 4]) / np.sqrt(a))
+    v, A, S = x.astype(np.longdouble), np.longdouble(a), np.longdouble(3 / a)
+    right = (A - 1) * np.log(v / S) - v / S - np.log(S) - ((A - .5) * np.log(A) - A + .5 * np.log(2 * np.longdouble(np.pi)) + 1 / (12 * A))
+    assert_allclose(Gamma([a], [3 / a]).log_prob(x)[:, 0], right.astype(float), atol=1e-6)
+    assert_allclose(Gamma([[a, a]], [[3 / a] * 2]).log_prob(np.stack([x, x], 1))[:, 0], 2 * right.astype(float), atol=2e-6)
+
+
+def test_gammas_of_little_spread_are_fitted_quietly():
+    z, c = np.random.default_rng(0).normal(size=400), 1e-4
+    x = np.concatenate([3 * (1 + c * z[:200]), 3 * (1 + c * (z[200:] + 4))])
+    trace = fit(Mixture([.5, .5], Gamma([c**-2] * 2, [3 * c**2, 3 * (1 + 4 * c) * c**2])), x)
+    near = fit(Mixture([.5, .5], Normal([3, 3 * (1 + 4 * c)], [3 * c] * 2)), x)
+    assert trace.reason == "converged" and trace.n_iter < 60
+    assert_allclose(trace.loglik, near.loglik, atol=.1)
+
+
+def test_a_binomial_of_a_billion_tosses():
+    n = 10**9
+    assert_allclose(Binomial(n, [.5]).log_prob([n // 2])[0, 0], -.5 * np.log(np.pi * n / 2), atol=1e-4)
+    assert Multinomial(10., [[.5, .5]]) == Multinomial(10, [[.5, .5]]) and isinstance(Multinomial(10., [[.5, .5]]).n, int)
+
+
 # statistics
 
 def brute_force(f, x, r, origin=None):
@@ -466,15 +491,15 @@ one, two = np.ones((4, 1)), np.array([[1., 0]] * 2 + [[0., 1]] * 2)
     (Normal([0., 0], [1., 1]), [1., 2, 3, 3], two, ["component 1", "collapsed"]),
     (Normal([0.], [1.]), [.1] * 4, one, ["component 0", "collapsed"]),
     (Normal([[0., 0]], [[1., 1]]), [[1, 5.], [2, 5], [3, 5], [4, 5]], one, ["component 0", "collapsed"]),
-    (Gamma([1., 1], [1., 1]), [1., 2, 3.3, 3.3], two, ["component 1", "collapsed"]),
+    (Gamma([1., 1], [1., 1]), [1., 2, 3.3, 3.3], two, ["component 1", "varies too little"]),
     (Exponential([1., 1]), [1., 2, 0, 0], two, ["component 1", "collapsed"]),
     (MultivariateNormal([[0, 0]] * 2, [np.eye(2)] * 2), [[0., 1], [1, 0], [0, 0], [1, 1]], two, ["component 0", "singular"]),
     (MultivariateNormal([[0, 0]], [np.eye(2)]), [[.1, .3], [.2, .6], [.3, .9], [.7, 2.1]], one, ["component 0", "singular"]),
     (MultivariateNormal([[0, 0]] * 2, [[1, 1]] * 2, "diag"), [[0., 1], [1, 0], [0, 2], [1, 2]], two, ["component 1", "singular"]),
     (MultivariateNormal([[0, 0]] * 2, [1, 1], "spherical"), [[0., 1], [1, 0], [1, 2], [1, 2]], two, ["component 1", "singular"]),
-    (MultivariateNormal([[0, 0]], np.eye(2), "tied"), [[1., 1]] * 4, one, ["component 0", "singular"]),
-    (MultivariateNormal([[0, 0]], 1, "tied_spherical"), [[1., 1]] * 4, one, ["component 0", "singular"]),
-    (MultivariateNormal([[0, 0]], [1, 1], "tied_diag"), [[1., 1], [1, 2], [1, 3], [1, 4]], one, ["component 0", "singular"])],
+    (MultivariateNormal([[0, 0]], np.eye(2), "tied"), [[1., 1]] * 4, one, ["shared covariance", "singular"]),
+    (MultivariateNormal([[0, 0]], 1, "tied_spherical"), [[1., 1]] * 4, one, ["shared covariance", "singular"]),
+    (MultivariateNormal([[0, 0]], [1, 1], "tied_diag"), [[1., 1], [1, 2], [1, 3], [1, 4]], one, ["shared covariance", "singular"])],
     ids=lambda v: type(v).__name__ + getattr(v, "structure", "") if isinstance(v, Family) else "")
 def test_collapse_names_the_component(f, x, r, words):
     with pytest.raises(Degenerate) as caught: f.maximise(f.statistics(np.array(x), r))
@@ -487,6 +512,21 @@ def test_a_component_without_data_is_degenerate(kind):
     a.r[:, 1] = 0
     if kind == "Uniform": assert a.family.maximise(a.stats()) == a.family; return
     with pytest.raises(Degenerate, match="component 1 has no data left"): a.family.maximise(a.stats())
+
+
+@pytest.mark.parametrize("f, stats", [
+    (Bernoulli([.5]), Stats(np.array([1.]), np.array([[1.5, -.5]]))), (Categorical([[.5, .5]]), Stats(np.array([1.]), np.array([[1.5, -.5]]))),
+    (Multinomial(2, [[.5, .5]]), Stats(np.array([1.]), np.array([[1.5, -.5]]))), (Poisson([1.]), Stats(np.array([3.]), np.array([-.5]))),
+    (Geometric([.5]), Stats(np.array([2.]), np.array([-.5]))), (Exponential([1.]), Stats(np.array([-.5]), np.array([2.]))),
+    (Gamma([1.], [1.]), Stats(np.array([2.]), np.array([[-1., 0]])))], ids=lambda v: type(v).__name__)
+def test_a_prior_with_its_maximum_at_the_border_says_so(f, stats):
+    with pytest.raises(Degenerate, match="component 0 has a negative expected count: a prior with a number below 1"): f.maximise(stats)
+
+
+def test_numbers_too_small_to_square_are_no_variance():
+    for x in (np.array([1., 2, 4]) * 1e-163, np.array([1., 2, 4]) * 1e-158):
+        with pytest.raises(Degenerate, match="collapsed"): Normal([0.], [1.]).maximise(Normal([0.], [1.]).statistics(x, np.ones((3, 1))))
+    with pytest.raises(Degenerate, match="collapsed"): Exponential([1.]).maximise(Exponential([1.]).statistics([5e-324, 1e-310], np.ones((2, 1))))
 
 
 def test_constant_data_is_fine_where_a_maximum_exists():
@@ -511,6 +551,7 @@ def test_a_fit_that_collapses_says_so():
 # bad input
 
 mix = lambda f: Mixture(np.full(f.n_components, 1 / f.n_components), f)
+count = Stats(np.ones(1), np.ones(1))
 eye, nan, inf = np.eye(2), float("nan"), float("inf")
 normals = MultivariateNormal([[0, 0], [1, 1]], [eye, eye])
 survey = Categorical([[[.5, .5]], [[.2, .3, .5]]])
@@ -596,7 +637,24 @@ ROWS = [
     ("NaN in cov",          lambda: MultivariateNormal([[0, 0]], [[[1, nan], [nan, 1]]]), V, ["cov[0, 0, 1]", "nan", "finite"]),
     ("shape of mean",       lambda: MultivariateNormal([0, 0], [eye]),               V, ["mean", "(2,)", "2-D"]),
     ("structure",           lambda: MultivariateNormal([[0, 0]], [eye], "round"),    V, ["structure", "'round'", "tied_spherical"]),
-    ("structure",           lambda: MultivariateNormal([[0, 0]], [eye], None),       V, ["structure", "None", "full"]),
+    ("structure",           lambda: MultivariateNormal([[0, 0]], [eye], None),       T, ["structure", "None", "full"]),
+    ("structure",           lambda: MultivariateNormal([[0, 0]], [eye], np.array(["full", "tied"])), T, ["structure", "full"]),
+    ("too many",            lambda: Binomial(10**9 + 1, [.5]),                       V, ["n", "1000000001", "10**9"]),
+    ("too many",            lambda: Multinomial(10**9 + 1, [[.5, .5]]),              V, ["n", "1000000001", "10**9"]),
+    ("too large to square", lambda: Normal([0.], [1.]).statistics(np.array([1., 1e154]), np.ones((2, 1))), V, ["x[1]", "1e+154", "1e150"]),
+    ("frozen name",         lambda: Poisson([1.]).maximise(count, freeze="rates"),   V, ["freeze", "'rates'", "rate", "Poisson"]),
+    ("frozen name",         lambda: Uniform([0], [1]).maximise(count, freeze=["low"]), V, ["freeze", "'low'", "none"]),
+    ("frozen name",         lambda: Normal([0.], [1.]).maximise(Moments(*np.ones((4, 1))), freeze="me"), V, ["freeze", "'me'", "mean, std"]),
+    ("shape of r",          lambda: Poisson([1., 2]).statistics([1, 2, 3], np.ones((3, 1))), V, ["r", "(3, 2)", "(3, 1)"]),
+    ("shape of r",          lambda: normals.statistics(np.ones((3, 2)), np.ones(3)), V, ["r", "(3, 2)", "(3,)"]),
+    ("impossible x",        lambda: Bernoulli([.5]).statistics([0, 2], np.ones((2, 1))), V, ["x[1]", "2.0", "0 or 1"]),
+    ("impossible x",        lambda: Gamma([1.], [1.]).statistics([0], np.ones((1, 1))), V, ["x[0]", "0.0", "above 0"]),
+    ("weights of a prior",  lambda: Poisson([1., 2]).maximise(Stats(np.ones(2), np.ones(2)), prior=Stats(1, np.ones(2))), V, ["prior", "weights", "(2,)", "()"]),
+    ("weights of a prior",  lambda: Bernoulli([.5]).maximise(Stats(np.ones(2), np.ones((1, 2)))), V, ["stats", "weights", "(1,)", "(2,)"]),
+    ("origin of a prior",   lambda: Normal([0.], [1.]).maximise(Moments(*np.ones((4, 1))), prior=Moments(*np.ones((3, 1)), np.ones(2))), V, ["prior", "origins", "(1,)", "(2,)"]),
+    ("sums of other shapes", lambda: count + Stats(np.ones(1), np.ones(2)),          V, ["totals", "(1,)", "(2,)"]),
+    ("sums of other shapes", lambda: Moments(*np.ones((4, 1))) + Moments(*np.ones((3, 1)), np.ones(2)), V, ["origins", "(1,)", "(2,)"]),
+    ("NaN in a prior",      lambda: Poisson([1.]).maximise(count, prior=Stats(np.ones(1), np.array([nan]))), V, ["prior", "finite", "totals"]),
     # statistics
     ("statistics of another shape", lambda: Poisson([1.]).maximise(Poisson([1., 2]).statistics(np.ones(3), np.ones((3, 2)))), V, ["stats", "(1,)", "(2,)"]),
     ("statistics of another shape", lambda: Normal([0.], [1.]).maximise(normals.statistics(np.ones((3, 2)), np.ones((3, 2)))), V, ["stats", "(1,)", "(2, 2)"]),
