@@ -38,7 +38,7 @@ def test_what_a_cell_prints_in_pieces_is_one_output():
     stream = lambda name, text: nbformat.v4.new_output("stream", name=name, text=text)
     cell = nbformat.v4.new_code_cell("run()", outputs=[stream("stdout", "a\n"), stream("stdout", "b\n"), stream("stderr", "!"),
                                                       stream("stdout", "c\n"), nbformat.v4.new_output("display_data"), stream("stdout", "d\n")])
-    build.join_printed(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), cell]))
+    notebooks.join_printed(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), cell]))
     assert [o.get("text") for o in cell.outputs] == ["a\nb\n", "!", "c\n", None, "d\n"]
 
 

@@ -94,19 +94,6 @@ def frame_html_figures(nb):
                         + "".join(out.data["text/html"]).strip() + f"\n</div>{caption}\n</figure>"}
 
 
-def join_printed(nb):
-    "Put together what a cell printed in several pieces, or every piece becomes a box of its own."
-    for cell in nb.cells:
-        joined = []
-        for out in cell.get("outputs", []):
-            if out.output_type == "stream" and joined and joined[-1].get("name") == out.name:
-                joined[-1].text += out.text
-            else:
-                joined.append(out)
-        if cell.cell_type == "code":
-            cell.outputs = joined
-
-
 class SourceOnce:
     """nbdev processor: a definition whose source is on the page keeps its heading and source link only.
 
@@ -137,7 +124,6 @@ def copy_project(executed):
             shutil.copy(f, nbs)
     for path, nb in executed.items():
         frame_html_figures(nb)
-        join_printed(nb)
         for cell in nb.cells:
             if cell.cell_type == "markdown":
                 cell.source = re.sub(r"(\]\()(\d\d_)(\w+\.ipynb)", r"\1\3", cell.source)

@@ -40,6 +40,19 @@ def explain(path, nb, error):
     return f"{path.name}: {ANSI.sub('', str(error))}"
 
 
+def join_printed(nb):
+    "Put together what a cell printed in several pieces, or every piece becomes a box of its own."
+    for cell in nb.cells:
+        joined = []
+        for out in cell.get("outputs", []):
+            if out.output_type == "stream" and joined and joined[-1].get("name") == out.name:
+                joined[-1].text += out.text
+            else:
+                joined.append(out)
+        if cell.cell_type == "code":
+            cell.outputs = joined
+
+
 def execute(path, timeout=300, stop=None):
     "Run one notebook in a fresh kernel and return it with its outputs; the file stays as it is."
     nb = nbformat.read(path, as_version=4)
@@ -60,6 +73,7 @@ def execute(path, timeout=300, stop=None):
         raise CellFailed(explain(path, nb, e)) from None
     except TimeoutError:
         raise CellFailed(f"{path.name}: a cell ran for more than {timeout} s") from None
+    join_printed(nb)
     return nb
 
 
