@@ -57,6 +57,17 @@ def test_a_definition_is_shown_once():
     assert sum(source in c.source for c in nb.cells) == 1
 
 
+def test_a_heading_stands_above_its_own_source():
+    from nbdev.processors import FilterDefaults
+    from nbdev.process import NBProcessor
+    from execnb.nbio import dict2nb
+    sources = "#| default_exp x", "#| exports\ndef _private(): pass", "#| exports\ndef f(): pass", "f()"
+    nb = dict2nb(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources]))
+    NBProcessor(nb=nb, procs=[*FilterDefaults().base_procs(), build.SourceOnce]).process()
+    order = [next(w for w in ("def _private", "show_doc(f)", "def f") if w in c.source) for c in nb.cells if "def " in c.source or "show_doc" in c.source]
+    assert order == ["def _private", "show_doc(f)", "def f"]
+
+
 def test_pages_load_nothing_from_elsewhere():
     # what Quarto and smalldocs put into the head, and a link that nbdev makes
     page = """<head><link rel="canonical" href="https://emlit.github.io/emlit/a.html">

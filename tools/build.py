@@ -94,6 +94,11 @@ def frame_html_figures(nb):
                         + "".join(out.data["text/html"]).strip() + f"\n</div>{caption}\n</figure>"}
 
 
+def defines(cell, name):
+    "Does the cell define this function or class?"
+    return re.search(rf"^(def|class) {name}\b", cell.source or "", re.M) is not None
+
+
 class SourceOnce:
     """nbdev processor: a definition whose source is on the page keeps its heading and source link only.
 
@@ -103,7 +108,12 @@ class SourceOnce:
         self.nb = nb
 
     def begin(self):
-        for doc, source in zip(self.nb.cells, self.nb.cells[1:]):
+        cells = self.nb.cells
+        for i in range(len(cells) - 2):  # nbdev moves a heading above the source before its own, where that has none
+            name = re.search(r"show_doc\((\w+)\)", cells[i].source or "") if getattr(cells[i], "has_sd", False) else None
+            if name and not defines(cells[i + 1], name[1]) and defines(cells[i + 2], name[1]):
+                cells[i], cells[i + 1] = cells[i + 1], cells[i]
+        for doc, source in zip(cells, cells[1:]):
             if getattr(doc, "has_sd", False) and "exports" in getattr(source, "directives_", ()):
                 for out in doc.outputs:
                     text = "".join(out["data"]["text/markdown"])
