@@ -36,9 +36,8 @@ def _steps(model, x, expectation, last, weighting, freezing):
 # %% ../nbs/03_em.ipynb #439612ca
 def _freezing(model, freeze):
     "What m_step is told to hold still; a name that the model does not have is refused."
-    if not isinstance(freeze, (str, tuple, list, set, frozenset)):
-        raise TypeError(f"freeze must be a name or a sequence of names; got {freeze!r}")
-    return {"freeze": frozen_names(model, freeze)} if len(freeze) else {}
+    nothing = isinstance(freeze, (tuple, list)) and not freeze # then the model need not know the word
+    return {} if nothing else {"freeze": frozen_names(model, freeze)}
 
 # %% ../nbs/03_em.ipynb #ddfa6555
 def em(
