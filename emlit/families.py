@@ -8,9 +8,10 @@ __all__ = ['Stats', 'Degenerate', 'Family', 'Univariate', 'Bernoulli', 'Binomial
 
 # %% ../nbs/04_families.ipynb #a11042ac
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dtrtri
 from scipy.special import digamma, gammaln, polygamma
 
 from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, require
@@ -744,20 +745,27 @@ def _refuse_huge(x):
 # %% ../nbs/04_families.ipynb #605ec6f4
 def _moments(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d), for components without data
     "Moments of each component about its own weighted mean: two passes over the data, and nothing cancels."
-    weight = r.sum(0)
-    origin = np.where(weight[:, None] > 0, r.T @ x / np.where(weight > 0, weight, 1)[:, None], origin)
+    columns, shares, weight = np.ascontiguousarray(x.T), np.ascontiguousarray(r.T), r.sum(0)
+    origin = np.where(weight[:, None] > 0, shares @ x / np.where(weight > 0, weight, 1)[:, None], origin)
     total, square = np.empty(origin.shape), np.empty(origin.shape + (x.shape[1:] if outer else ()))
-    for k, w in enumerate(r.T):
-        dev = x - origin[k]
-        total[k] = w @ dev
-        square[k] = (w[:, None] * dev).T @ dev if outer else w @ dev**2
+    for k, w in enumerate(shares):
+        seen = np.flatnonzero(w) # a row without a share adds nothing
+        few = len(seen) < len(w) / 2
+        w, dev = (w[seen], columns[:, seen]) if few else (w, columns)
+        dev = dev - origin[k][:, None]
+        total[k] = dev @ w
+        dev *= np.sqrt(w)
+        square[k] = dev @ dev.T if outer else np.einsum("ij,ij->i", dev, dev)
     return Moments(weight, total, square, origin)
 
 # %% ../nbs/04_families.ipynb #5d81fe2f
 def _log_normal(x, mean, std): # x: (n, d); mean and std: (K, d)
     "log density of independent normal columns, (n, K)."
-    squares = np.stack([np.einsum("ij,ij->i", z, z) for z in ((x - m) / s for m, s in zip(mean, std))], axis=1)
-    return -0.5 * squares - np.log(std).sum(1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
+    columns, squares = np.ascontiguousarray(x.T), np.empty((len(mean), len(x)))
+    for m, s, out in zip(mean, std, squares):
+        z = (columns - m[:, None]) / s[:, None]
+        np.einsum("ij,ij->j", z, z, out=out)
+    return -0.5 * squares.T - np.log(std).sum(1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
 # %% ../nbs/04_families.ipynb #eff1f01d
 @dataclass(frozen=True, eq=False)
@@ -818,9 +826,15 @@ def _covariance(scatter, weight, structure): # (K, d, d) for full and tied, else
     return (cov + cov.swapaxes(-1, -2)) / 2 if structure in ("full", "tied") else cov
 
 # %% ../nbs/04_families.ipynb #7cac53c1
-def _whiten(dev, L): # dev: (n, d)
+def _inverse(L): # (d, d) or (K, d, d), lower triangles
+    "L⁻¹ by substitution, column by column."
+    if L.ndim == 2: return dtrtri(L, lower=1)[0]
+    return np.stack([dtrtri(l, lower=1)[0] for l in L])
+
+# %% ../nbs/04_families.ipynb #5c0a7e21
+def _whiten(dev, W): # dev: (n, d); W = L⁻¹
     "L⁻¹ (x − μ) for every row: uncorrelated columns of variance 1."
-    return solve_triangular(L, dev.T, lower=True, check_finite=False).T
+    return (W @ np.ascontiguousarray(dev.T)).T
 
 # %% ../nbs/04_families.ipynb #53a82331
 def _log_det(L):
@@ -828,10 +842,20 @@ def _log_det(L):
     return np.log(np.diagonal(L)).sum()
 
 # %% ../nbs/04_families.ipynb #a002f3d7
-def _log_shared(x, mean, L): # mean: (K, d)
+def _log_shared(x, mean, L, W): # mean: (K, d); W = L⁻¹
     "log density of K normals that share one covariance L Lᵀ: whitened, they are independent columns."
-    m = _whiten(mean - mean[0], L)
-    return _log_normal(_whiten(x - mean[0], L), m, np.ones_like(m)) - _log_det(L)
+    m = _whiten(mean - mean[0], W)
+    return _log_normal(_whiten(x - mean[0], W), m, np.ones_like(m)) - _log_det(L)
+
+# %% ../nbs/04_families.ipynb #7d19f0b4
+def _log_full(x, mean, L, W): # mean: (K, d); L and W = L⁻¹: (K, d, d)
+    "log density of K normals, each with its own covariance L Lᵀ."
+    columns, out = np.ascontiguousarray(x.T), np.empty((len(mean), len(x)))
+    for k, m in enumerate(mean):
+        z = W[k] @ (columns - m[:, None])
+        np.einsum("ij,ij->j", z, z, out=out[k])
+        out[k] = -0.5 * out[k] - _log_det(L[k])
+    return out.T - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
 # %% ../nbs/04_families.ipynb #abc0d10c
 def _factor(cov, structure):
@@ -857,6 +881,17 @@ def _as_table(std, structure, shape):
     "Standard deviations of any structure without off-diagonals, as (K, d)."
     return np.broadcast_to(std[:, None] if structure == "spherical" else std, shape)
 
+# %% ../nbs/04_families.ipynb #c41b9e66
+def _correlated(cov, std): # (d, d) or (K, d, d); (K, d)
+    "True for each component whose correlations are so strong that the smallest eigenvalue is rounding."
+    correlation = cov / (std[:, :, None] * std[:, None, :])
+    least = 16 * cov.shape[-1] * np.finfo(float).eps
+    try: # the sum of 1/λ, by way of L⁻¹, bounds the smallest λ, and is cheaper to have
+        if np.all(np.square(_inverse(np.linalg.cholesky(correlation))).sum((1, 2)) * least < 1):
+            return np.zeros(len(std), bool)
+    except np.linalg.LinAlgError: pass
+    return np.linalg.eigvalsh(correlation)[:, 0] <= least
+
 # %% ../nbs/04_families.ipynb #85a64a2c
 def _refuse_singular(mean, cov, structure):
     "Raise Degenerate where a covariance is singular, as far as the computer can tell."
@@ -864,9 +899,7 @@ def _refuse_singular(mean, cov, structure):
     std = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov)
     std = _as_table(std, structure, mean.shape)
     bad = ~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow
-    if dense and not bad.any():
-        correlation = cov / (std[:, :, None] * std[:, None, :])
-        bad = np.linalg.eigvalsh(correlation)[:, 0] <= 16 * mean.shape[1] * np.finfo(float).eps
+    if dense and not bad.any(): bad = _correlated(cov, std)
     if not bad.any(): return
     if structure.startswith("tied"):
         raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
@@ -899,6 +932,9 @@ class MultivariateNormal(Family):
                              f"and mean of shape {mean.shape}; got {cov.shape}")
         _set(self, mean=mean, cov=cov, _scale=_factor(cov, self.structure))
 
+    @cached_property
+    def _inverse(self): return _inverse(self._scale) # of full and tied
+
     @property
     def n_parameters(self) -> int:
         K, d = self.mean.shape
@@ -916,9 +952,8 @@ class MultivariateNormal(Family):
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
         x, mean, scale = self.check(x), self.mean, self._scale
-        if self.structure == "full":
-            return np.concatenate([_log_shared(x, m[None], L) for m, L in zip(mean, scale)], axis=1)
-        if self.structure == "tied": return _log_shared(x, mean, scale)
+        if self.structure == "full": return _log_full(x, mean, scale, self._inverse)
+        if self.structure == "tied": return _log_shared(x, mean, scale, self._inverse)
         return _log_normal(x, mean, _as_table(scale, self.structure, mean.shape))
 
     def statistics(self, x, r) -> Moments: # total and origin: (K, d)
