@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate', 'Trace', 'fit']
 
-# %% ../nbs/03_em.ipynb #8dc2b6c0
+# %% ../nbs/03_em.ipynb #89a56562
 import warnings
 from dataclasses import dataclass
-from itertools import combinations, count
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -24,22 +24,37 @@ class Step(NamedTuple):
     model: object # θ_t
     loglik: float # ℓ(θ_t), in nats
 
-# %% ../nbs/03_em.ipynb #da3bb0fc
-def _steps(model, x, expectation, last, weighting, freezing):
+# %% ../nbs/03_em.ipynb #0b52de75
+def _steps(model, x, expectation, last, for_e, for_m):
     "The loop of EM, from the first E-step's result on."
     for t in count():
         yield Step(t, model, expectation.loglik)
         if t == last: return
-        model = model.m_step(expectation, **freezing)
-        expectation = model.e_step(x, **weighting)
+        model = model.m_step(expectation, **for_m)
+        expectation = model.e_step(x, **for_e)
 
-# %% ../nbs/03_em.ipynb #439612ca
+# %% ../nbs/03_em.ipynb #7e8c2b8d
+def _given(**options): return {k: v for k, v in options.items() if v is not None}
+
 def _freezing(model, freeze):
     "What m_step is told to hold still; a name that the model does not have is refused."
     nothing = isinstance(freeze, (tuple, list)) and not freeze # then the model need not know the word
     return {} if nothing else {"freeze": frozen_names(model, freeze)}
 
-# %% ../nbs/03_em.ipynb #ddfa6555
+# %% ../nbs/03_em.ipynb #06392efd
+def _first(model, x, for_e):
+    "The first E-step; what is no model, or gives the data no finite ℓ, is refused."
+    if isinstance(model, type):
+        raise TypeError(f"model must be a start; got the class {model.__name__}")
+    if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
+        raise TypeError("model must have e_step and m_step; "
+                        f"got an object of type {type(model).__name__}")
+    first = model.e_step(x, **for_e)
+    if np.isfinite(first.loglik): return first
+    raise ValueError("x must have a finite log-likelihood under the start; "
+                     f"got {first.loglik}")
+
+# %% ../nbs/03_em.ipynb #31374a2e
 def em(
     model,              # the start θ_0: anything with e_step(x) and m_step(expectation)
     x,                  # the data, in the form that model.e_step reads
@@ -47,6 +62,9 @@ def em(
     max_iter=None,      # the last t; None goes on for ever, so take what you need
     sample_weight=None, # (n,), how often each observation counts
     freeze=(),          # names of parameters to hold still
+    prior=None,         # a prior for the M-step, which then maximises Q + log prior
+    labels=None,        # (n,): known components, −1 where unknown
+    missing=None,       # "em": NaN stands for a value that was not seen
 ):                      # a generator of Step: t = 0, 1, …, max_iter
     """EM: alternate E-step and M-step, and yield every model with its own log-likelihood.
 
@@ -56,20 +74,12 @@ def em(
     model's steps raise, and `Degenerate` where an M-step has no answer.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    if isinstance(model, type):
-        raise TypeError(f"model must be a start; got the class {model.__name__}")
-    if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
-        raise TypeError("model must have e_step and m_step; "
-                        f"got an object of type {type(model).__name__}")
-    freezing = _freezing(model, freeze)
-    weighting = {} if sample_weight is None else {"sample_weight": sample_weight}
-    first = model.e_step(x, **weighting)
-    if not np.isfinite(first.loglik):
-        raise ValueError("x must have a finite log-likelihood under the start; "
-                         f"got {first.loglik}")
-    return _steps(model, x, first, last, weighting, freezing)
+    for_e = _given(sample_weight=sample_weight, labels=labels, missing=missing)
+    first = _first(model, x, for_e)
+    for_m = _freezing(model, freeze) | _given(prior=prior)
+    return _steps(model, x, first, last, for_e, for_m)
 
-# %% ../nbs/03_em.ipynb #c72e00e8
+# %% ../nbs/03_em.ipynb #2b8d14ed
 def remaining_gain(
     objective,      # the last values of what EM climbs, oldest first
     rounding=0.0,   # differences up to this size mean nothing
@@ -79,11 +89,12 @@ def remaining_gain(
     c is the larger of the last two ratios, so that one quick step does not look like the end.
     Source: Böhning et al., Ann. Inst. Statist. Math. 46 (1994);
     McLachlan & Krishnan, The EM Algorithm and Extensions (2008), section 4.9."""
-    g = np.diff(objective[-4:])
-    if len(g) >= 2 and np.all(np.abs(g[-2:]) <= rounding): return 0.0
-    if len(g) < 3 or np.any(g <= 0): return np.inf
-    c = np.max(g[1:] / g[:-1])
-    return float(g[-1] * c / (1 - c)) if c < 1 else np.inf
+    last = [float(value) for value in objective[-4:]]
+    g = [b - a for a, b in zip(last, last[1:])]
+    if len(g) >= 2 and all(abs(gain) <= rounding for gain in g[-2:]): return 0.0
+    if len(g) < 3 or not all(gain > 0 for gain in g): return np.inf
+    c = max(g[1] / g[0], g[2] / g[1])
+    return g[2] * c / (1 - c) if c < 1 else np.inf
 
 # %% ../nbs/03_em.ipynb #2834272a
 def _rounding(loglik, n):
@@ -107,72 +118,99 @@ def convergence_rate(
     pairs = np.flatnonzero(seen[1:] & seen[:-1])
     return float(moves[pairs[-1] + 1] / moves[pairs[-1]]) if pairs.size else 0.0
 
-# %% ../nbs/03_em.ipynb #28ffd20e
+# %% ../nbs/03_em.ipynb #d8104e19
 @dataclass(frozen=True, repr=False)
 class Trace:
-    "A finished fit: every step from the start to the last model, and why it stopped."
-    steps: tuple  # the Step at t = 0, 1, …, n_iter
-    reason: str   # "converged", "max_iter", "stalled" or "degenerate"
+    "A finished fit: its steps, what EM climbed on the way, and why it stopped."
+    steps: tuple  # Steps from the start to the last model: all, or the first and the last few
+    reason: str   # "converged", "max_iter", "stalled", "degenerate", "identical" or "guarded"
     message: str  # the reason in a sentence
+    path: tuple = None # (ℓ_t, objective_t) for every t, where not all steps were kept
+    accelerated: int = None # evaluations of the EM map before acceleration began; None: never
 
     @property
     def model(self): return self.steps[-1].model     # the last model
     @property
     def loglik(self): return self.steps[-1].loglik   # ℓ of that very model, in nats
     @property
-    def logliks(self): return np.array([s.loglik for s in self.steps]) # ℓ_t, (n_iter + 1,)
+    def logliks(self): return self._climb()[:, 0]    # ℓ_t, (n_iter + 1,)
     @property
-    def objective(self): return self.logliks         # what EM climbs: ℓ, as there is no prior
+    def objective(self): return self._climb()[:, 1]  # what EM climbs: ℓ + log prior
     @property
-    def n_iter(self): return len(self.steps) - 1     # evaluations of the EM map
+    def n_iter(self): return self.steps[-1].t        # evaluations of the EM map
     @property
-    def converged(self): return self.reason == "converged"
+    def converged(self): return self.reason in ("converged", "guarded")
     @property
-    def rate(self): return convergence_rate(self.steps)
+    def rate(self): return convergence_rate(_tail(self.steps))
+
+    def _climb(self):
+        return np.array(self.path or [(s.loglik, s.loglik) for s in self.steps])
 
     def __repr__(self):
         return (f"Trace({self.reason} after {self.n_iter} iterations, "
                 f"loglik={self.loglik:.6f}, model={self.model!r})")
 
-# %% ../nbs/03_em.ipynb #b20430c9
-def _stop(steps, n, tol):
-    "The reason to stop after these steps, or None."
+def _tail(steps):
+    "The last steps that follow each other without a gap."
+    gaps = [i for i in range(1, len(steps)) if steps[i].t != steps[i - 1].t + 1]
+    return steps[gaps[-1]:] if gaps else steps
+
+# %% ../nbs/03_em.ipynb #f232c9fc
+def _stop(objective, n, tol):
+    "The reason to stop after these values of what EM climbs, or None."
     if tol == 0: return None
-    values = [s.loglik for s in steps[-4:]]
-    rounding = _rounding(values[-1], n)
-    left = remaining_gain(values, rounding)
+    rounding = _rounding(objective[-1], n)
+    left = remaining_gain(objective, rounding)
     if left > tol * n: return None
     return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
 
-# %% ../nbs/03_em.ipynb #f83eab67
-def _watch(steps, n):
+# %% ../nbs/03_em.ipynb #f086a1f3
+def _watch(objective, t, n):
     "True, with a warning, if the last step let ℓ fall: EM never does, so the steps are wrong."
-    if len(steps) < 2: return False
-    before, (t, _, after) = steps[-2].loglik, steps[-1]
+    if len(objective) < 2: return False
+    before, after = objective[-2:]
     if after >= before - 1e-10 * (abs(before) + n): return False # not so for a nan
     warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} "
                   f"at iteration {t}: the M-step does not maximise Q",
-                  RuntimeWarning, stacklevel=3)
+                  RuntimeWarning, stacklevel=4)
     return True
 
-# %% ../nbs/03_em.ipynb #4f1628b3
+# %% ../nbs/03_em.ipynb #2d0dd2c2
+def _some_rows(x, most):
+    "Up to `most` rows, spread over the data, without gaps."
+    x = np.asarray(x)
+    x = x[np.linspace(0, len(x) - 1, min(len(x), most)).astype(int)]
+    gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
+    if not gaps.any(): return x
+    table, gaps = x.reshape(len(x), -1).copy(), gaps.reshape(len(x), -1)
+    for column, gap in zip(table.T, gaps.T): column[gap] = column[np.argmin(gap)]
+    return table[~np.isnan(table).any(axis=1)].reshape(-1, *x.shape[1:])
+
+# %% ../nbs/03_em.ipynb #a78f0806
+def _same_density(model, x):
+    "The first pair of components that agree on each row, to within rounding, or None."
+    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, never equal
+        log_f = (model.log_joint(x) - np.log(model.weights)).T
+        for k, mine in enumerate(log_f):
+            if not np.isfinite(mine).any(): continue
+            others = log_f[k + 1:]
+            same = (others == mine) | (np.abs(others - mine) <= 1e-15 * (1 + np.abs(mine)))
+            if same.all(axis=1).any(): return k, k + 1 + int(same.all(axis=1).argmax())
+
+# %% ../nbs/03_em.ipynb #4e271f88
 def _twins(model, x):
     "A pair of components that give every observation the same density, or None."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
-    rows = np.linspace(0, len(x) - 1, min(len(x), 1000)).astype(int)
-    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, never equal
-        log_f = (model.log_joint(np.asarray(x)[rows]) - np.log(model.weights)).T
-    pairs = (p for p in combinations(range(len(log_f)), 2) if np.isfinite(log_f[p[0]]).any())
-    same = lambda a, b: np.allclose(a, b, rtol=1e-15, atol=1e-15) # equal to within rounding
-    return next((p for p in pairs if same(log_f[p[0]], log_f[p[1]])), None)
+    few, many = _some_rows(x, 8), _some_rows(x, 1000)
+    if len(few) and _same_density(model, few) is None: return None
+    return _same_density(model, many) if len(many) else None
 
-# %% ../nbs/03_em.ipynb #dd213366
-def _warn_of_twins(model, x):
-    "Warn if the start holds identical components: a symmetric saddle that EM cannot leave."
-    if pair := _twins(model, x):
-        warnings.warn(f"components {pair[0]} and {pair[1]} of the start are identical, "
-                      "and EM cannot part them; start them with different parameters",
-                      RuntimeWarning, stacklevel=3)
+# %% ../nbs/03_em.ipynb #3b3d756d
+def _guarded(model):
+    "The components that sit on the floor which guards them, for families that have one."
+    marks = [b.guarded() if hasattr(b, "guarded") else np.zeros(b.n_components, bool)
+             for b in getattr(model, "components", ())]
+    return np.flatnonzero(np.concatenate(marks)).tolist() if marks else []
 
 # %% ../nbs/03_em.ipynb #ccd236b9
 def _with_progress(path, max_iter, progress):
@@ -181,13 +219,67 @@ def _with_progress(path, max_iter, progress):
     from tqdm import tqdm
     return tqdm(path, total=max_iter + 1, desc="EM", unit="step")
 
-# %% ../nbs/03_em.ipynb #c1f6c869
+# %% ../nbs/03_em.ipynb #0ba76baa
+_TWINS = ("components {} and {} of the start are identical, "
+          "and EM cannot part them; start them with different parameters")
+
 _MESSAGES = {
     "converged": "the gain still to come is below tol per observation",
     "stalled": "the log-likelihood stands still to within rounding, which is coarser than tol",
-    "max_iter": "max_iter iterations were made; more may gain more"}
+    "max_iter": "max_iter iterations were made; more may gain more",
+    "identical": "components {} and {} were identical in the start and still are; EM cannot part "
+                 "them, and this is most likely no maximum: start them with different parameters",
+    "guarded": "component {} sits on its floor: without the guard it would collapse onto a few "
+               "observations; use fewer components, another start, or a larger floor"}
 
-# %% ../nbs/03_em.ipynb #22a6e432
+# %% ../nbs/03_em.ipynb #b5481ebc
+def _judge(reason, model, twins):
+    "The reason and its message: what a run that stands still has come to."
+    still = reason in ("converged", "stalled")
+    if still and twins: return "identical", _MESSAGES["identical"].format(*twins)
+    found = _guarded(model) if still else []
+    if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)))
+    return reason, _MESSAGES[reason]
+
+# %% ../nbs/03_em.ipynb #d522a2ec
+def _regularised(model):
+    "True if a constant is added to covariances, so that the M-step maximises nothing."
+    return any(np.any(np.asarray(getattr(b, "reg_covar", 0)) > 0)
+               for b in getattr(model, "components", ()))
+
+def _log_prior(prior):
+    "The function of a model that EM climbs beside ℓ."
+    if prior is None: return lambda model: 0.0
+    if hasattr(prior, "log_prob"): return prior.log_prob
+    raise TypeError(f"prior must have log_prob; got an object of type {type(prior).__name__}")
+
+# %% ../nbs/03_em.ipynb #582c9edd
+def _as_keep(keep):
+    "How many of the last models to keep; None: all."
+    if keep not in ("all", "ends"): raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
+    return None if keep == "all" else 4
+
+# %% ../nbs/03_em.ipynb #bca6a578
+class _Record:
+    "What a run leaves behind: steps, and what it climbed."
+    def __init__(self, log_prior, keep, monotone):
+        self.steps, self.path, self.climb, self.fell = [], [], [], not monotone
+        self.log_prior, self.keep, self.monotone = log_prior, keep, monotone
+
+    def add(self, step, n):
+        objective = step.loglik + float(self.log_prior(step.model))
+        gain = objective - self.path[-1][1] if self.path else 0.0
+        self.path.append((step.loglik, objective))
+        self.climb.append(objective if self.monotone or not self.climb
+                          else self.climb[-1] + abs(gain)) # then the size of a gain counts
+        self.steps.append(step)
+        if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
+        self.fell = self.fell or _watch(self.climb[-2:], step.t, n)
+
+    def trace(self, reason, message):
+        return Trace(tuple(self.steps), reason, message, tuple(self.path))
+
+# %% ../nbs/03_em.ipynb #abb9b9c5
 def fit(
     model,              # the start: a Mixture, or anything with e_step and m_step
     x,                  # (n,) or (n, d): the data
@@ -196,29 +288,40 @@ def fit(
     max_iter=10_000,    # the most E- and M-steps
     sample_weight=None, # (n,), how often each observation counts; None counts each once
     freeze=(),          # names of parameters to hold still, such as "weights"
+    prior=None,         # a Prior: climb ℓ + log prior instead of ℓ
+    labels=None,        # (n,): known components, −1 where unknown
+    missing=None,       # "em": NaN stands for a value that was not seen
+    keep="all",         # models to keep: "all", or "ends" (the first, and the last few)
     progress=False,     # show a progress bar
 ) -> Trace:
     """Run EM from an explicit start until it converges, and say why it stopped.
 
     The gain still to come is an estimate (`remaining_gain`). `reason` is "converged",
-    "max_iter", "stalled" (ℓ stands still to within rounding before tol is met) or "degenerate"
-    (an M-step has no answer; the last good model is returned, with a warning). With tol=0
-    exactly max_iter iterations are made, unless one is degenerate. Raises ValueError or
-    TypeError for bad arguments and for data that is impossible under the start. Warns of
-    identical components in the start, and once if ℓ falls by more than rounding explains."""
-    tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
-    path = em(model, x, max_iter=max_iter, sample_weight=sample_weight, freeze=freeze)
-    _warn_of_twins(model, x)
+    "max_iter", "stalled" (ℓ stands still to within rounding before tol is met), "degenerate"
+    (an M-step has no answer; the last good model is returned, with a warning), "identical"
+    (components that were identical in the start still are) or "guarded" (converged with a
+    component on its floor, with a warning). With tol=0 exactly max_iter iterations are made,
+    unless one is degenerate. Raises ValueError or TypeError for bad arguments and for data
+    that is impossible under the start. Warns of identical components in the start, and once
+    if what EM climbs falls by more than rounding explains."""
+    tol, max_iter, keep = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"), _as_keep(keep)
+    record = _Record(_log_prior(prior), keep, monotone=not _regularised(model))
+    path = em(model, x, max_iter=max_iter, sample_weight=sample_weight, freeze=freeze,
+              prior=prior, labels=labels, missing=missing)
+    twins = _twins(model, x) if labels is None and prior is None else None
+    if twins: warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=2)
     n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
-    steps, fell = [], False
     try:
         for step in _with_progress(path, max_iter, progress):
-            steps.append(step)
-            fell = fell or _watch(steps, n)
-            if reason := _stop(steps, n, tol): break
+            record.add(step, n)
+            if reason := _stop(record.climb[-4:], n, tol): break
         else: reason = "max_iter"
     except Degenerate as error:
-        warnings.warn(f"EM stopped at iteration {len(steps) - 1}: {error}",
+        warnings.warn(f"EM stopped at iteration {record.steps[-1].t}: {error}",
                       RuntimeWarning, stacklevel=2)
-        return Trace(tuple(steps), "degenerate", str(error))
-    return Trace(tuple(steps), reason, _MESSAGES[reason])
+        return record.trace("degenerate", str(error))
+    last = record.steps[-1].model
+    reason, message = _judge(reason, last, twins and _twins(last, x))
+    if reason == "guarded":
+        warnings.warn(f"EM converged on the guard: {message}", RuntimeWarning, stacklevel=2)
+    return record.trace(reason, message)

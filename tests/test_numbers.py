@@ -33,7 +33,7 @@ def limit(n, heads, start, free=False):
 
 contract = fit(three((.46, .55, .67)), y)
 ten, five = [5, 9, 8, 4, 7], [3, 2, 1, 3, 2]
-linkage = fit(Linkage(.5), [125, 18, 20, 34], tol=1e-15)
+linkage = fit(Linkage(.5), [125, 18, 20, 34], tol=0, max_iter=30)
 one_toss = Mixture([.5, .5], Binomial(5, [.2, .7])).components[0]
 
 ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last printed digit)
