@@ -7,14 +7,14 @@ from importlib import import_module
 
 from emlit.bound import elbo, entropy, kl, q_function
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
-                            Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate)
+                            Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.fitting import Step, Trace, em, fit
 from emlit.mixture import Expectation, Mixture
 from emlit.selection import aic, bic, icl
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "Geometric",
            "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Stats", "Step", "Trace", "Uniform",
-           "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "kl", "q_function"]
+           "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "kl", "q_function", "scale_floor"]
 
 
 def __getattr__(name):

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Stats', 'Degenerate', 'Family', 'Univariate', 'Bernoulli', 'Binomial', 'Categorical', 'Multinomial', 'Poisson',
-           'Geometric', 'Exponential', 'Gamma', 'Uniform', 'Moments', 'Normal', 'MultivariateNormal']
+           'Geometric', 'Exponential', 'Gamma', 'Uniform', 'Moments', 'Normal', 'MultivariateNormal', 'scale_floor']
 
-# %% ../nbs/04_families.ipynb #a11042ac
+# %% ../nbs/04_families.ipynb #218fcffa
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtri
 from scipy.special import digamma, gammaln, polygamma
 
-from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, require
+from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, as_sample_weight, as_tolerance, require
 
 # %% ../nbs/04_families.ipynb #180594be
 def _check_addable(a, b):
@@ -48,7 +48,7 @@ class Stats:
 class Degenerate(ValueError):
     "The M-step has no answer: a component has no data left, or its likelihood has no maximum."
 
-# %% ../nbs/04_families.ipynb #e44fbfc9
+# %% ../nbs/04_families.ipynb #4e76b91d
 class Family:
     """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
 
@@ -94,6 +94,15 @@ class Family:
             raise ValueError(f"freeze must name parameters of {type(self).__name__} ({', '.join(own) or 'it has none'}); "
                              f"got {name!r}")
         return names
+
+    def guarded(self) -> np.ndarray: # (K,)
+        "True for each component that sits on the floor of its variances, in families that have one."
+        return np.zeros(self.n_components, bool)
+
+    def __repr__(self): # constants that are None or 0, as by default, are left out
+        unset = lambda f: f.default in (None, 0.0) and np.array_equal(getattr(self, f.name), f.default)
+        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if not unset(f)]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __reduce__(self): # copies are checked and read-only too
         return type(self), tuple(getattr(self, f.name) for f in fields(self))
@@ -767,21 +776,27 @@ def _log_normal(x, mean, std): # x: (n, d); mean and std: (K, d)
         np.einsum("ij,ij->j", z, z, out=out)
     return -0.5 * squares.T - np.log(std).sum(1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
-# %% ../nbs/04_families.ipynb #eff1f01d
-@dataclass(frozen=True, eq=False)
+# %% ../nbs/04_families.ipynb #ec61febc
+@dataclass(frozen=True, eq=False, repr=False)
 class Normal(Univariate):
     """The bell curve. Its second parameter is the standard deviation, not the variance.
 
     Raises ValueError for a std that is not above 0, and for an x that is not finite
     or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150 in size.
+    With a `floor`, the M-step keeps every variance at or above it (see "A floor under the variances").
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2."""
     mean: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d)
     std: np.ndarray  # like mean: standard deviations
+    floor: np.ndarray = None # known: the least variance; one number, or (d,) for one a column; None: no floor
+    constants = ("floor",)
 
     def __post_init__(self):
         mean, std = as_array(self.mean, "mean", ndim=(1, 2)), _as_positive(self.std, "std")
         _check_alike(mean=mean, std=std)
         _set(self, mean=mean, std=std)
+        if self.floor is not None: _set(self, floor=_as_floor(self.floor, (), mean.shape[1:]))
+
+    def read(self, x): return _check_columns(as_array(x, "x", ndim=(1, 2)), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -798,14 +813,21 @@ class Normal(Univariate):
         """The mean, and the root of the mean square about it (about the frozen mean, if that is frozen).
 
         `prior`: Moments to add, such as those of data seen earlier.
-        Raises Degenerate for a component whose data are all one value."""
+        Raises Degenerate for a component without data and, without a floor, for one whose data are all one value."""
         stats = _add_prior(stats, prior, self.mean.shape, self.mean.shape)
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
-        if "std" in freeze: return Normal(mean, self.std)
-        std = np.sqrt(np.maximum(_divide(stats.about(mean).square, stats.weight, signed=True), 0))
-        _refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152))) # below, squares underflow
-        return Normal(mean, std)
+        if "std" in freeze: return replace(self, mean=mean)
+        variance = _divide(stats.about(mean).square, stats.weight, signed=True)
+        std = np.sqrt(np.maximum(variance, 0 if self.floor is None else self.floor))
+        if self.floor is None:
+            _refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152))) # below, squares underflow
+        return replace(self, mean=mean, std=std)
+
+    def guarded(self) -> np.ndarray: # (K,)
+        "True for each component with a variance on the floor."
+        if self.floor is None: return super().guarded()
+        return _on_floor(self.std.reshape(len(self.std), -1)**2, self.floor)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n numbers of each component."
@@ -857,14 +879,14 @@ def _log_full(x, mean, L, W): # mean: (K, d); L and W = L⁻¹: (K, d, d)
         out[k] = -0.5 * out[k] - _log_det(L[k])
     return out.T - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
-# %% ../nbs/04_families.ipynb #abc0d10c
-def _factor(cov, structure):
+# %% ../nbs/04_families.ipynb #3095bce3
+def _factor(cov, structure, name="cov"):
     "Lower triangles L with Σ = L Lᵀ, or standard deviations. Raises ValueError for a cov that is no covariance."
     if structure not in ("full", "tied"):
-        require(cov > 0, cov, "cov", "above 0")
+        require(cov > 0, cov, name, "above 0")
         return np.sqrt(cov)
     matrices = cov.reshape(-1, *cov.shape[-2:])
-    names = ["cov"] if structure == "tied" else [f"cov[{k}]" for k in range(len(cov))]
+    names = [name] if structure == "tied" else [f"{name}[{k}]" for k in range(len(cov))]
     for name, c in zip(names, matrices):
         apart = np.abs(c - c.T)
         i, j = np.unravel_index(apart.argmax(), c.shape)
@@ -906,19 +928,22 @@ def _refuse_singular(mean, cov, structure):
     raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
                      "and its likelihood has no maximum")
 
-# %% ../nbs/04_families.ipynb #5191d041
-@dataclass(frozen=True, eq=False)
+# %% ../nbs/04_families.ipynb #4d8c3463
+@dataclass(frozen=True, eq=False, repr=False)
 class MultivariateNormal(Family):
     """The bell curve in d dimensions, with one of six structures of the covariances.
 
     Raises ValueError for a cov of the wrong shape, not symmetric or not positive definite,
     and for an x that is not finite or has another number of columns; TypeError for a structure that is no text.
+    The M-step keeps Σ ⪰ `floor`, if one is given, and adds `reg_covar` to every variance first.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2;
     Celeux & Govaert, Pattern Recognition 28 (1995)."""
     mean: np.ndarray # (K, d) for x of shape (n, d)
     cov: np.ndarray  # full (K, d, d), diag (K, d), spherical (K,); tied (d, d), tied_diag (d,), tied_spherical ()
     structure: str = "full" # which covariances are allowed; "tied": one for all components
-    constants = ("structure",)
+    floor: np.ndarray = None # known: (d, d) for full and tied, (d,) for diag and tied_diag, else a number; None: no floor
+    reg_covar: float = 0.0   # known: what scikit-learn adds to each variance
+    constants = ("structure", "floor", "reg_covar")
 
     def __post_init__(self):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")
@@ -931,6 +956,9 @@ class MultivariateNormal(Family):
             raise ValueError(f"cov must have shape {shapes[self.structure]} for structure {self.structure!r} "
                              f"and mean of shape {mean.shape}; got {cov.shape}")
         _set(self, mean=mean, cov=cov, _scale=_factor(cov, self.structure))
+        object.__setattr__(self, "reg_covar", as_tolerance(self.reg_covar, "reg_covar"))
+        one = shapes[self.structure][0 if self.structure.startswith("tied") else 1:] # the shape of one covariance
+        if self.floor is not None: _set(self, floor=_as_floor(self.floor, one))
 
     @cached_property
     def _inverse(self): return _inverse(self._scale) # of full and tied
@@ -967,18 +995,111 @@ class MultivariateNormal(Family):
     def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":
         """The mean, and the scatter about it (about the frozen mean, if that is frozen), as the structure says.
 
-        `prior`: Moments to add. Raises Degenerate for a component without spread in some direction."""
+        `prior`: Moments to add. Raises Degenerate for a component without data, and,
+        without a floor, for one without spread in some direction."""
         K, d = self.mean.shape
         stats = _add_prior(stats, prior, (K, d), (K, d, d) if self.structure in ("full", "tied") else (K, d))
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
-        if "cov" in freeze: return MultivariateNormal(mean, self.cov, self.structure)
+        if "cov" in freeze: return replace(self, mean=mean)
+        if not self.structure.startswith("tied"): _divide(stats.weight, stats.weight)
         cov = _covariance(stats.about(mean).square, stats.weight, self.structure)
-        _refuse_singular(mean, cov, self.structure)
-        return MultivariateNormal(mean, cov, self.structure)
+        if self.reg_covar: cov = _add_to_variances(cov, self.reg_covar, self.structure)
+        if self.floor is None: _refuse_singular(mean, cov, self.structure)
+        else: cov = _lift(cov, self.floor)
+        return replace(self, mean=mean, cov=cov)
+
+    def guarded(self) -> np.ndarray: # (K,)
+        "True for each component whose covariance touches the floor."
+        if self.floor is None: return super().guarded()
+        cov = self.cov if self.structure != "spherical" else self.cov[:, None]
+        return np.broadcast_to(_on_floor(cov, self.floor), self.n_components)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."
         z, scale = as_rng(rng).standard_normal((n, *self.mean.shape)), self._scale
         if self.structure in ("full", "tied"): return self.mean + (scale @ z[..., None])[..., 0]
         return self.mean + z * _as_table(scale, self.structure, self.mean.shape)
+
+# %% ../nbs/04_families.ipynb #b7404372
+def _add_to_variances(cov, amount, structure):
+    "The covariance with a number added to its diagonal."
+    return cov + amount * (np.eye(cov.shape[-1]) if structure in ("full", "tied") else 1)
+
+# %% ../nbs/04_families.ipynb #34a06538
+def _whitened(cov, floor): # (…, d, d); (d, d)
+    "L for floor = L Lᵀ, and the eigenvalues, smallest first, and eigenvectors of the covariance in units of the floor."
+    L = np.linalg.cholesky(floor)
+    W = _inverse(L)
+    return L, *np.linalg.eigh(W @ cov @ W.T)
+
+# %% ../nbs/04_families.ipynb #4d2f0255
+def _lift(cov, floor): # (…, d) and (d,) or a number; or (…, d, d) and (d, d)
+    """The likeliest covariance above the floor, where `cov` is the likeliest of all: equation (4.20).
+
+    Eigenvalues that float64 could not tell from 0, beside the largest, are lifted too."""
+    if floor.ndim < 2: return np.maximum(cov, floor)
+    try: np.linalg.cholesky(cov - floor)
+    except np.linalg.LinAlgError: pass
+    else: return cov
+    L, values, vectors = _whitened(cov, floor)
+    least = np.maximum(1, 16 * len(L) * np.finfo(float).eps * values[..., -1:])
+    root = L @ (vectors * np.sqrt(np.maximum(values, least))[..., None, :])
+    return np.where((values < least).any(-1)[..., None, None], root @ root.swapaxes(-1, -2), cov)
+
+# %% ../nbs/04_families.ipynb #062237c8
+def _on_floor(cov, floor): # shapes as in _lift
+    "True where the smallest variance, in units of the floor, is 1 to within rounding."
+    if floor.ndim < 2: return (np.atleast_1d(cov) <= floor * (1 + 1e-9)).any(-1)
+    values = _whitened(cov, floor)[1]
+    return values[..., 0] <= 1 + 1e-6 + 64 * len(floor) * np.finfo(float).eps * values[..., -1]
+
+# %% ../nbs/04_families.ipynb #db8610dc
+def _as_floor(floor, *shapes):
+    "Read a floor: numbers above 0, or a positive definite matrix. Raises ValueError for another shape."
+    array = as_array(floor, "floor")
+    if array.shape not in shapes:
+        raise ValueError(f"floor must have shape {' or '.join(map(str, dict.fromkeys(shapes)))}; got {array.shape}")
+    if array.ndim < 2: require(array > 0, array, "floor", "above 0")
+    else: _factor(array, "tied", "floor")
+    return array
+
+# %% ../nbs/04_families.ipynb #7618e870
+def _data_moments(x, w, dense): # x: (n, d); w: (n,)
+    "The Moments of the data as a single component, block by block."
+    blocks = np.array_split(np.arange(len(x)), -(-x.size // 2**18))
+    return sum(_moments(x[i], w[i, None], x[:1], dense) for i in blocks)
+
+# %% ../nbs/04_families.ipynb #ea304567
+def scale_floor(
+    x,                  # (n,) or (n, d): the data
+    structure="full",   # of the covariances; for 1-D data the floor is a number
+    sample_weight=None, # (n,), how often each observation counts
+    ratio=1e-12,        # the share of the data's variance that no component falls below
+) -> np.ndarray:        # the floor: (d, d) for full and tied, (d,) for diag and tied_diag, else a number
+    """A floor for covariances, measured by the data: independent of units and origin, and untouched by healthy components.
+
+    Raises ValueError for a structure that is unknown."""
+    x = as_array(x, "x", ndim=(1, 2))
+    columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
+    if structure not in _cov_shapes(1, 1): raise ValueError(f"structure must be one of {', '.join(_cov_shapes(1, 1))}; got {structure!r}")
+    _refuse_huge(columns)
+    columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])
+    dense = structure in ("full", "tied") and x.ndim == 2
+    cov = _data_moments(columns, w, dense).square[0] / w.sum()
+    size, variance = np.abs(columns).max(0), np.diagonal(cov) if dense else cov
+    constant = ~(variance > np.maximum(16 * np.spacing(size)**2, 1e-280))
+    std = np.sqrt(np.where(constant, np.where(size > 0, size, 1)**2, variance))
+    floor = np.maximum(ratio * std**2, np.maximum(np.spacing(size)**2, 1e-300)) # never below rounding
+    if x.ndim == 1: return floor[0]
+    if not dense: return floor.mean() if structure.endswith("spherical") else floor
+    return _correlated_floor(cov, std, constant, ratio) + np.diag(np.where(floor > ratio * std**2, floor, 0))
+
+# %% ../nbs/04_families.ipynb #1cf56fa9
+def _correlated_floor(cov, std, constant, ratio): # (d, d); (d,), (d,)
+    "The share of the covariance, with the eigenvalues of the correlations lifted to 0.1, or to 100 where they are 0."
+    R = np.where(constant | constant[:, None], np.eye(len(std)), cov / std / std[:, None])
+    values, V = np.linalg.eigh(R)
+    values = np.where(values > 16 * len(std) * np.finfo(float).eps, np.maximum(values, 0.1), 100)
+    F = (V * (ratio * values)) @ V.T * std * std[:, None]
+    return (F + F.T) / 2

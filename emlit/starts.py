@@ -31,14 +31,14 @@ def _check_constants(kind, constants):
         if default is MISSING and name not in constants:
             raise TypeError(f"{kind.__name__} needs {name}, such as start({kind.__name__}, x, r, {name}=…)")
 
-# %% ../nbs/09_starts.ipynb #0dee098a
+# %% ../nbs/09_starts.ipynb #4af41910
 def _template(kind, x, K, constants):
     "A family of the class `kind` with K components for data like x. Its parameters mean nothing yet."
     _check_constants(kind, constants)
     columns = _columns(x, kind)
     if kind is Multinomial: return kind(**constants, p=np.full((K, *columns), 1 / columns[0]))
     if kind is Categorical: return kind(_even(as_array(x, "x"), K))
-    if kind is MultivariateNormal: return kind(np.zeros((K, *columns)), _unit(K, *columns, **constants), **constants)
+    if kind is MultivariateNormal: return kind(np.zeros((K, *columns)), _unit(K, *columns, constants.get("structure", "full")), **constants)
     names = [f.name for f in fields(kind) if f.name not in kind.constants]
     return kind(**constants, **{name: np.full((K, *columns), 0.5) for name in names}) # 0.5 is allowed for all
 
