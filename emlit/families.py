@@ -928,7 +928,14 @@ def _refuse_singular(mean, cov, structure):
     raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
                      "and its likelihood has no maximum")
 
-# %% ../nbs/04_families.ipynb #4d8c3463
+# %% ../nbs/04_families.ipynb #18e037b8
+def _as_structure(name):
+    "Read the name of a structure. Raises TypeError for what is no text, ValueError for a name that is unknown."
+    known = _cov_shapes(1, 1)
+    if isinstance(name, str) and name in known: return name
+    raise (ValueError if isinstance(name, str) else TypeError)(f"structure must be one of {', '.join(known)}; got {name!r}")
+
+# %% ../nbs/04_families.ipynb #9a04719b
 @dataclass(frozen=True, eq=False, repr=False)
 class MultivariateNormal(Family):
     """The bell curve in d dimensions, with one of six structures of the covariances.
@@ -947,17 +954,12 @@ class MultivariateNormal(Family):
 
     def __post_init__(self):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")
-        shapes = _cov_shapes(*mean.shape)
-        if not isinstance(self.structure, str):
-            raise TypeError(f"structure must be one of {', '.join(shapes)}; got {self.structure!r}")
-        if self.structure not in shapes:
-            raise ValueError(f"structure must be one of {', '.join(shapes)}; got {self.structure!r}")
-        if cov.shape != shapes[self.structure]:
-            raise ValueError(f"cov must have shape {shapes[self.structure]} for structure {self.structure!r} "
-                             f"and mean of shape {mean.shape}; got {cov.shape}")
+        shape = _cov_shapes(*mean.shape)[_as_structure(self.structure)]
+        if cov.shape != shape: raise ValueError(f"cov must have shape {shape} for structure {self.structure!r} "
+                                                f"and mean of shape {mean.shape}; got {cov.shape}")
         _set(self, mean=mean, cov=cov, _scale=_factor(cov, self.structure))
         object.__setattr__(self, "reg_covar", as_tolerance(self.reg_covar, "reg_covar"))
-        one = shapes[self.structure][0 if self.structure.startswith("tied") else 1:] # the shape of one covariance
+        one = shape if self.structure.startswith("tied") else shape[1:] # one covariance
         if self.floor is not None: _set(self, floor=_as_floor(self.floor, one))
 
     @cached_property
@@ -1070,7 +1072,7 @@ def _data_moments(x, w, dense): # x: (n, d); w: (n,)
     blocks = np.array_split(np.arange(len(x)), -(-x.size // 2**18))
     return sum(_moments(x[i], w[i, None], x[:1], dense) for i in blocks)
 
-# %% ../nbs/04_families.ipynb #ea304567
+# %% ../nbs/04_families.ipynb #0e4b43c0
 def scale_floor(
     x,                  # (n,) or (n, d): the data
     structure="full",   # of the covariances; for 1-D data the floor is a number
@@ -1082,10 +1084,9 @@ def scale_floor(
     Raises ValueError for a structure that is unknown."""
     x = as_array(x, "x", ndim=(1, 2))
     columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
-    if structure not in _cov_shapes(1, 1): raise ValueError(f"structure must be one of {', '.join(_cov_shapes(1, 1))}; got {structure!r}")
     _refuse_huge(columns)
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])
-    dense = structure in ("full", "tied") and x.ndim == 2
+    dense = _as_structure(structure) in ("full", "tied") and x.ndim == 2
     cov = _data_moments(columns, w, dense).square[0] / w.sum()
     size, variance = np.abs(columns).max(0), np.diagonal(cov) if dense else cov
     constant = ~(variance > np.maximum(16 * np.spacing(size)**2, 1e-280))
