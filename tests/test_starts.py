@@ -10,7 +10,7 @@ from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Ga
                    MultivariateNormal, Normal, Poisson, Uniform, em, fit)
 from emlit.data import load_faithful, load_fifteen, load_iris
 from emlit.families import Family
-from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, start
+from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, sketch, start
 
 pytestmark = pytest.mark.filterwarnings("error")
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
@@ -223,7 +223,7 @@ def test_order_of_the_components_is_that_of_the_columns():
     (Normal([0, 1, 2], [1, 1, 1]), np.full((15, 2), .5), ValueError, "one column for each of the 3 components; got 2"),
     (Normal, np.full((14, 2), .5), ValueError, "one row for each of the 15 observations; got 14"),
     (Normal, np.full((15, 2), .4), ValueError, "r must sum to 1"),
-    (Normal, np.full(15, 1.), ValueError, "r must be 2-D"),
+    (Normal, np.full((15, 1, 1), 1.), ValueError, "r must be 1-D or 2-D"),
     (Normal, np.c_[np.full(15, 2.), np.full(15, -1.)], ValueError, r"r must be in \[0, 1\]"),
     (Normal, np.eye(2)[[0] * 15], Degenerate, "component 1 has no data left"),
     (Normal, np.eye(2)[[1] + [0] * 14], Degenerate, "component 1"),
@@ -282,3 +282,54 @@ def test_import_is_light_and_scikit_learn_comes_late():
             "print([m for m in ('sklearn', 'matplotlib', 'pandas') if m in sys.modules]); s.kmeans(x, 2, g); print('sklearn' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "True"]
+
+
+# labels, weights, and few rows for many
+
+def test_labels_are_a_hard_table():
+    labels = rng().integers(0, 3, 150)
+    for weight in (None, rng(1).integers(0, 4, 150)):
+        a = start(MultivariateNormal, iris, labels, sample_weight=weight)
+        b = start(MultivariateNormal, iris, np.eye(3)[labels], sample_weight=weight)
+        for name, value in a.parameters().items(): assert_allclose(value, b.parameters()[name], rtol=1e-11)
+
+def test_labels_of_many_rows_work_in_blocks():
+    x, labels = rng().normal(size=200_000), rng(1).integers(0, 4, 200_000)
+    found = start(Normal, x, labels)
+    for k in range(4):
+        assert_allclose(found.components[0].mean[k], x[labels == k].mean(), rtol=1e-11)
+        assert_allclose(found.components[0].std[k], x[labels == k].std(), rtol=1e-11)
+
+@pytest.mark.parametrize("labels, message", [
+    ([0, 1, 2] * 5, "one label for each of the 2 components; got 3"), ([0.5] * 15, "whole number from 0"),
+    ([-1, 0, 1] * 5, "whole number from 0"), ([0, 10**9, 1] * 5, "whole number from 0"), ([np.nan] * 15, "finite"), ([0, 1], "one row for each of the 15")])
+def test_bad_labels(labels, message):
+    with pytest.raises(ValueError, match=message): start(Normal([0, 1], [1, 1]), fifteen, labels)
+
+def test_a_template_may_have_more_components_than_labels():
+    with pytest.raises(Degenerate, match="component 2 has no data"): start(Normal([0, 1, 2], [1, 1, 1]), fifteen, [0, 1] * 7 + [1])
+
+@pytest.mark.parametrize("recipe", [kmeans, kmeans_plus_plus])
+def test_weights_of_a_recipe_count_rows(recipe):
+    x = np.r_[rng().normal(0, 1, 200), [50.]]
+    apart = [recipe(x, 2, rng(s), np.r_[np.ones(200), w]).argmax(1) for w in (1, 1e-9) for s in range(30)]
+    alone = [np.mean([z[-1] not in z[:-1] for z in group]) for group in (apart[:30], apart[30:])]
+    assert alone[0] > .5 > .2 > alone[1]
+
+def test_sketch_of_little_data_is_its_distribution():
+    x, w = rng().integers(0, 4, (60, 2)).astype(float), rng(1).integers(0, 4, 60)
+    rows, counts = sketch(x, rng(), sample_weight=w)
+    again, more = sketch(np.repeat(x, w, axis=0)[::-1], rng(5))
+    assert_array_equal(rows, again)
+    assert_array_equal(counts, more)
+    assert len(np.unique(rows, axis=0)) == len(rows) and counts.sum() == w.sum()
+
+def test_sketch_of_much_data_is_short_and_fair():
+    x, w = rng().normal(size=(50_000, 2)), np.r_[np.zeros(25_000), np.ones(25_000)]
+    rows, counts = sketch(x, rng(1), size=1000, sample_weight=w)
+    assert len(rows) <= 1000 == counts.sum() and set(map(tuple, rows)) <= set(map(tuple, x[25_000:]))
+
+def test_sketch_finds_rare_rows_if_it_must():
+    x = np.r_[np.zeros(50_000), 1, 2]
+    assert sketch(x, rng(), size=100, least=3)[0].tolist() == [0, 1, 2]
+    assert sketch(x, rng(), size=100, least=4)[0].tolist() == [0, 1, 2]
