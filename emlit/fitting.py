@@ -194,7 +194,8 @@ def _same_density(model, x):
         for k, mine in enumerate(log_f):
             if not np.isfinite(mine).any(): continue
             others = log_f[k + 1:]
-            same = (others == mine) | (np.abs(others - mine) <= 1e-15 * (1 + np.abs(mine)))
+            near = np.abs(others - mine) <= 1e-15 * (1 + np.abs(mine))
+            same = (others == mine) | near & np.isfinite(mine)
             if same.all(axis=1).any(): return k, k + 1 + int(same.all(axis=1).argmax())
 
 # %% ../nbs/03_em.ipynb #4e271f88

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emlit import Bernoulli, Binomial, Degenerate, Mixture, Trace, em, fit
+from emlit import Bernoulli, Binomial, Degenerate, Mixture, Poisson, Trace, em, fit, fitting
 from linkage import Linkage
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -237,3 +237,11 @@ def test_rates_of_convergence():
     assert_allclose(meeting.rate, np.var([3, 2, 1, 3, 2]) / (5 * .44 * .56), rtol=1e-5)
     assert fit(Mixture([1], Bernoulli([.5])), y).rate == 0
     assert np.isnan(fit(start, heads, max_iter=1).rate)
+
+
+def test_a_component_that_cannot_be_is_no_twin():
+    "On zeros a point mass and a unit exponential agree; elsewhere the point mass gives −∞."
+    always_zero = Mixture([.5, .5], [Binomial(1, [0.]), Poisson([0.])])
+    assert fitting._same_density(always_zero, np.zeros(3)) == (0, 1)
+    mixed = Mixture([.5, .5], [Poisson([0.]), Poisson([1.])])
+    assert fitting._same_density(mixed, np.array([2., 1.])) is None
