@@ -796,7 +796,7 @@ class Normal(Univariate):
         _set(self, mean=mean, std=std)
         if self.floor is not None: _set(self, floor=_as_floor(self.floor, (), mean.shape[1:]))
 
-    def read(self, x): return _check_columns(as_array(x, "x", ndim=(1, 2)), self.mean.shape)
+    def read(self, x): return _check_columns(as_array(x, "x", ndim=(1, 2), single=True), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -977,7 +977,7 @@ class MultivariateNormal(Family):
 
     def check(self, x) -> np.ndarray:
         "Read observations: finite, d in each row."
-        return _check_columns(as_array(x, "x", ndim=(1, 2)), self.mean.shape)
+        return _check_columns(as_array(x, "x", ndim=(1, 2), single=True), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
