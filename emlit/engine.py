@@ -87,13 +87,14 @@ def block_e_step(
 ) -> tuple: # ℓ less peaks; S of (12.5), (F, K); which rows are too far out and were left out
     "The E-step of one block: (12.3), exponentials, (12.5)."
     phi, joint = phi[:, :len(x)], joint[:, :len(x)]
-    features(x, centre, phi, dense)
-    np.exp(np.matmul(A, phi, out=joint), out=joint)
+    with np.errstate(over="ignore", invalid="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
+        features(x, centre, phi, dense)
+        np.exp(np.matmul(A, phi, out=joint), out=joint)
     total, far = np.ones(len(A), A.dtype) @ joint, np.arange(0)
     if not total.min() > np.finfo(A.dtype).tiny**0.65: # 10⁻²⁰⁰ in float64
         far = np.flatnonzero(~(total > np.finfo(A.dtype).tiny**0.65))
         total[far], w = 1, np.ones(len(x)) if w is None else w.copy()
-        w[far] = 0
+        phi[:, far] = joint[:, far] = w[far] = 0
     log_p = np.log(total)
     loglik = np.sum(log_p if w is None else w * log_p, dtype=float)
     small = joint if len(joint) < len(phi) else phi

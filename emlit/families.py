@@ -748,7 +748,8 @@ class Moments(Stats):
 
 # %% ../nbs/04_families.ipynb #5f3bc47b
 def _refuse_huge(x):
-    "Raise ValueError for numbers whose squares overflow."
+    "x, unless it holds numbers whose squares overflow: then ValueError."
+    if x.dtype == np.float32 or -1e150 <= x.min() and x.max() <= 1e150: return x
     require(np.abs(x) <= 1e150, x, "x", "between -1e150 and 1e150, so that squares are finite")
 
 # %% ../nbs/04_families.ipynb #605ec6f4
@@ -796,7 +797,7 @@ class Normal(Univariate):
         _set(self, mean=mean, std=std)
         if self.floor is not None: _set(self, floor=_as_floor(self.floor, (), mean.shape[1:]))
 
-    def read(self, x): return _check_columns(as_array(x, "x", ndim=(1, 2), single=True), self.mean.shape)
+    def read(self, x): return _check_columns(_refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -805,7 +806,6 @@ class Normal(Univariate):
     def statistics(self, x, r) -> Moments: # total, square and origin: like mean
         "First and second moments, given responsibilities r of shape (n, K)."
         (x, r), shape = self._pair(x, r), self.mean.shape
-        _refuse_huge(x)
         m = _moments(x.reshape(len(x), -1), r, self.mean.reshape(len(self.mean), -1))
         return Moments(m.weight, *(a.reshape(shape) for a in (m.total, m.square, m.origin)))
 
@@ -887,7 +887,7 @@ def _factor(cov, structure, name="cov"):
         return np.sqrt(cov)
     matrices = cov.reshape(-1, *cov.shape[-2:])
     names = [name] if structure == "tied" else [f"{name}[{k}]" for k in range(len(cov))]
-    for name, c in zip(names, matrices):
+    for name, c in zip(names, matrices if np.any(cov != cov.swapaxes(-1, -2)) else []):
         apart = np.abs(c - c.T)
         i, j = np.unravel_index(apart.argmax(), c.shape)
         if apart[i, j] > 1e-8 * np.abs(c).max(): raise ValueError(
@@ -977,7 +977,7 @@ class MultivariateNormal(Family):
 
     def check(self, x) -> np.ndarray:
         "Read observations: finite, d in each row."
-        return _check_columns(as_array(x, "x", ndim=(1, 2), single=True), self.mean.shape)
+        return _check_columns(_refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -991,7 +991,6 @@ class MultivariateNormal(Family):
 
         square: (K, d, d) for full and tied, else its diagonals, (K, d)."""
         x, r = self._pair(x, r)
-        _refuse_huge(x)
         return _moments(x, r, self.mean, outer=self.structure in ("full", "tied"))
 
     def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":

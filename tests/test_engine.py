@@ -1,0 +1,176 @@
+"""The fast E-step against the careful one, above all where the fast one is in danger."""
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+import emlit.engine
+import emlit.mixture
+from emlit import Mixture, MultivariateNormal, Normal, fit
+from emlit.engine import fast_e_step
+from emlit.starts import kmeans, start
+
+pytestmark = pytest.mark.filterwarnings("error")
+STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
+
+
+def problem(structure, n=4000, d=3, K=4, seed=0, shift=0.0, scale=1.0, spread=2.0):
+    "Points, and a mixture that is near them but not fitted."
+    rng = np.random.default_rng(seed)
+    mean = spread * rng.normal(size=(K, d))
+    x = mean[rng.integers(0, K, n)] + rng.normal(size=(n, d)) @ (np.eye(d) + .3 * rng.normal(size=(d, d)))
+    root = np.eye(d) + .2 * rng.normal(size=(K, d, d))
+    cov = {"full": root @ root.swapaxes(1, 2), "tied": root[0] @ root[0].T, "diag": rng.uniform(.5, 2, (K, d)),
+           "tied_diag": rng.uniform(.5, 2, d), "spherical": rng.uniform(.5, 2, K), "tied_spherical": np.array(1.3)}[structure]
+    return shift + scale * x, Mixture(rng.dirichlet(np.full(K, 5)), MultivariateNormal(shift + scale * mean, scale**2 * cov, structure))
+
+def careful(model, x, w=None): return emlit.mixture._e_step_exact(model, x, w, range(len(x)))
+
+def is_fast(model, x, w=None, dtype="float64"):
+    found = fast_e_step(model.components[0], model.weights, x, w, np.dtype(dtype))
+    return found is not None and len(found[2]) < len(x)
+
+def assert_same(model, x, w=None, rtol=1e-9, ll=1e-11):
+    "The public E-step agrees with the careful one, in ℓ and in what the M-step makes of it."
+    a, b = model.e_step(x, w), careful(model, x, w)
+    assert_allclose(a.loglik, b.loglik, rtol=ll)
+    assert_allclose(a.weight, b.weight, rtol=rtol)
+    new, right = model.m_step(a).components[0], model.m_step(b).components[0]
+    std = np.sqrt(np.max(right.cov)) if isinstance(right, MultivariateNormal) else right.std.max()
+    assert_allclose(new.mean, right.mean, rtol=rtol, atol=rtol * std)
+    for name in {"cov", "std"} & vars(right).keys():
+        assert_allclose(getattr(new, name), getattr(right, name), rtol=rtol, atol=rtol * np.max(getattr(right, name)))
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_fast_is_careful(structure, weighted):
+    x, model = problem(structure)
+    w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
+    assert is_fast(model, x, w)
+    assert_same(model, x, w)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)], ids=["numbers", "columns"])
+def test_univariate_normals_too(shape):
+    rng = np.random.default_rng(0)
+    model = Mixture([.3, .7], Normal(rng.normal(size=(2, *shape)), rng.uniform(.5, 1, (2, *shape))))
+    x = rng.normal(size=(3000, *shape))
+    assert is_fast(model, x)
+    assert_same(model, x)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("shift, scale", [(1e6, 1), (1e8, 1), (-1e8, 1e-2), (0, 1e-8), (1e10, 1e8), (0, 1e100), (0, 1e-120)])
+def test_units_and_origin(structure, shift, scale):
+    x, model = problem(structure, shift=shift, scale=scale)
+    assert_same(model, x, rtol=1e-8, ll=1e-9)
+
+
+@pytest.mark.parametrize("distance", [1e2, 1e3, 1e4, 1e6, 1e8])
+def test_clusters_far_apart_in_units_of_their_spread(distance):
+    x, model = problem("full", spread=distance)
+    assert_same(model, x, rtol=1e-8)
+    assert is_fast(model, x) == (distance <= 1e2)
+
+
+@pytest.mark.parametrize("rho", [.9, .999, 1 - 1e-6, 1 - 1e-9])
+def test_near_singular(rho):
+    rng = np.random.default_rng(0)
+    cov = np.array([[1, rho], [rho, 1]])
+    x = np.concatenate([rng.multivariate_normal(m, cov, 2000, method="cholesky") for m in ([0, 0], [3, 1])])
+    model = Mixture([.5, .5], MultivariateNormal([[0, 0], [3, 1.]], [cov, cov]))
+    assert_same(model, x, rtol=1e-6)
+    assert is_fast(model, x) == (rho <= .999)
+
+
+def test_one_component_of_many_on_digits():
+    "110 near-singular components in 41 columns: never by the fast form."
+    x = PCA(.99, svd_solver="full").fit_transform(load_digits().data)
+    model = start(MultivariateNormal, x, kmeans(x, 30, np.random.default_rng(0)), floor=1e-4 * np.cov(x.T))
+    assert not is_fast(model, x)
+    slices = sum(model.e_step(x[i:i + 100]) for i in range(0, len(x), 100))
+    assert_allclose(model.e_step(x).loglik, slices.loglik, rtol=1e-12)
+
+
+def test_a_component_that_shrinks_in_one_step_is_seen_in_the_moments():
+    "The model looks harmless; the cluster that it finds lies far out, and is a million times narrower."
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=4000), 50 + 1e-5 * rng.normal(size=1000)])
+    model = Mixture([.8, .2], Normal([0., 50], [1., 3]))
+    assert not is_fast(model, x)
+    assert_same(model, x)
+
+
+@pytest.mark.parametrize("far", [40, 1e3, 1e8])
+def test_outliers_are_left_out_and_added(far):
+    x, model = problem("full")
+    x[17] += far
+    found = fast_e_step(model.components[0], model.weights, x)
+    assert found is None or 17 in found[2]
+    assert_same(model, x)
+
+def test_an_outlier_of_weight_0_is_nothing():
+    x, model = problem("full")
+    w = np.ones(len(x))
+    x[17], w[17] = 1e140, 0
+    without = model.e_step(np.delete(x, 17, axis=0))
+    assert_allclose(model.e_step(x, w).loglik, without.loglik, rtol=1e-12)
+
+def test_an_impossible_row_is_named():
+    x, model = problem("full")
+    x[1234] = 1e154
+    with pytest.raises(ValueError, match=r"x\[1234, 0\]"): model.e_step(np.asarray(x) * 1.)
+
+
+@pytest.mark.parametrize("weight", [0, 1e-300, 1e-120, 1e-20])
+def test_tiny_weights_of_components(weight):
+    x, model = problem("full", K=2)
+    model = Mixture([1 - weight, weight], model.components)
+    assert_allclose(model.e_step(x).loglik, careful(model, x).loglik, rtol=1e-12)
+    assert_allclose(model.e_step(x).weight, careful(model, x).weight, rtol=1e-9)
+
+
+def test_a_whole_fit_is_the_same(monkeypatch):
+    x, model = problem("full", n=3000)
+    fast = fit(model, x, max_iter=50, tol=0)
+    monkeypatch.setattr(emlit.mixture, "_FEW", np.inf)
+    slow = fit(model, x, max_iter=50, tol=0)
+    assert_allclose(fast.logliks, slow.logliks, rtol=1e-12)
+    assert_allclose(fast.model.components[0].cov, slow.model.components[0].cov, rtol=1e-8)
+
+
+def test_single_precision_has_to_be_asked_for_and_is_good_to_six_digits():
+    x, model = problem("full", n=20_000)
+    exact = model.e_step(x)
+    assert is_fast(model, x, dtype="float32")
+    for data in (x, x.astype(np.float32)):
+        found = model.e_step(data, dtype="float32")
+        assert_allclose(found.loglik, exact.loglik, rtol=1e-6)
+        assert_allclose(model.m_step(found).components[0].cov, model.m_step(exact).components[0].cov, rtol=1e-3, atol=1e-4)
+    x32 = x.astype(np.float32) # not asked for: float64, of these numbers
+    assert_allclose(model.e_step(x32).loglik, careful(model, x32.astype(float)).loglik, rtol=1e-12)
+
+def test_single_precision_is_not_used_where_it_is_not_good_enough():
+    x, model = problem("full", spread=50)
+    assert not is_fast(model, x, dtype="float32")
+    assert_allclose(model.e_step(x, dtype="float32").loglik, model.e_step(x).loglik, rtol=1e-11)
+
+@pytest.mark.parametrize("dtype", ["float16", "int", None, "double precision", 32])
+def test_other_precisions_are_refused(dtype):
+    x, model = problem("full")
+    with pytest.raises(ValueError, match="dtype must be 'float64' or 'float32'; got"): model.e_step(x, dtype=dtype)
+
+
+@pytest.mark.parametrize("K", [2, 16])
+def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(K):
+    x, model = problem("full", n=300_000, d=2, K=K)
+    model.e_step(x[:10_000])
+    tracemalloc.start()
+    model.m_step(model.e_step(x))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < x.nbytes
