@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup site serve test check notebooks clean
+.PHONY: help setup site serve test check notebooks bench clean
 
 help:  ## show this list
 	@echo "emlit: what make can do"
@@ -47,6 +47,18 @@ check: $(READY)  ## the fast checks alone: is everything exported, clean, and as
 
 notebooks: $(READY)  ## run every notebook in place and save it, export the package, write README.md
 	@$(BIN)/python tools/notebooks.py
+
+# The extra of that name, one by one: what cannot be had here is named as absent by the benchmarks, and no obstacle.
+PEERS ?= $(shell sed -n 's/^bench_requirements *= *//p' settings.ini)
+$(VENV)/.bench: $(READY)
+	@for peer in $(PEERS); do \
+	  echo "Installing $$peer …"; \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check "$$peer" || echo "$$peer could not be installed; going on without it."; \
+	done
+	@touch $@
+
+bench: $(VENV)/.bench  ## emlit beside its peers (8 minutes; QUICK=1: two): tables, results/*.json and pictures in benchmarks/
+	@env -u OPENBLAS_NUM_THREADS $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
 
 clean:  ## remove what make makes (.venv included)
 	rm -rf .venv _docs _build _proc build dist *.egg-info .pytest_cache .hypothesis

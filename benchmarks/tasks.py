@@ -1,0 +1,180 @@
+"What the workers are asked to do. Functions of a module, so that a fresh process can find them."
+import tracemalloc
+from time import perf_counter
+
+import numpy as np
+
+import cases
+from peers import PEERS, timed
+
+
+def iterate(peer, case, m, keep=False, threads=None):
+    "Seconds of a fit of m iterations from the case's start; with `keep`, the ℓ it reached, too."
+    x, start = cases.load(case)
+    p = PEERS[peer]
+    rows = p.rows(case)
+    if rows < case.n: # the textbook's loops on large data: one iteration on a part, scaled
+        return p.fit(x[:rows], start, case.reg, 1)[0] * m * case.n / rows, None
+    if threads:
+        from threadpoolctl import threadpool_limits
+        with threadpool_limits(threads): seconds, found = p.fit(x, start, case.reg, m)
+    else: seconds, found = p.fit(x, start, case.reg, m)
+    return seconds, cases.loglik(x, found) if keep else None
+
+
+def default(peer, data, K):
+    "A whole default fit: seconds, ℓ and iterations."
+    x = dataset(data)
+    seconds, found, n_iter = PEERS[peer].default(x, K)
+    return seconds, cases.loglik(x, found), n_iter
+
+
+def dataset(data):
+    "A small data set by name, or clusters by (n, d, K)."
+    if not isinstance(data, str): return cases.clusters(*data)
+    from emlit import data as sets
+    x = {"fifteen": sets.load_fifteen, "faithful": sets.load_faithful, "iris": lambda: sets.load_iris()[0]}[data]()
+    return np.asarray(x, float).reshape(len(x), -1)
+
+
+# ---------------------------------------------------------------- the fifteen points
+
+def fifteen(peer, m):
+    "Seconds of a whole fit of two normals to fifteen points, from one and the same start."
+    from cases import Parameters
+    x = dataset("fifteen")
+    low, high = np.quantile(x, [.25, .75])
+    return PEERS[peer].fit(x, Parameters(np.array([.5, .5]), np.array([[low], [high]]), np.full((2, 1, 1), x.var())), 0.0, m)[0]
+
+
+# ---------------------------------------------------------------- exponentials
+
+def exponentials(n, K):
+    "Seconds of n·K exponentials and nothing else, in blocks that stay in the cache."
+    block = -30 * np.random.default_rng(0).random(2**14)
+    out = np.empty_like(block)
+    blocks = max(1, n * K // len(block))
+    begin = perf_counter()
+    for _ in range(blocks): np.exp(block, out=out)
+    return (perf_counter() - begin) * n * K / (blocks * len(block))
+
+
+# ---------------------------------------------------------------- single precision
+
+def precision(case, m, dtype):
+    "Seconds of emlit's m iterations in this precision, and the ℓ it reports."
+    x, start = cases.load(case)
+    peer = PEERS["emlit"]
+    from emlit import fit
+    options = {} if dtype == "float64" else {"dtype": np.dtype(dtype).type}
+    model = peer.model(start)
+    seconds, trace = timed(fit, model, x.astype(dtype), tol=0, max_iter=m, **peer.options(), **options)
+    return seconds, float(trace.loglik)
+
+
+# ---------------------------------------------------------------- memory
+
+def _resident():
+    "The largest resident set since the last reset, in bytes; None where the system does not tell."
+    try:
+        with open("/proc/self/status") as f: return next(int(s.split()[1]) * 1024 for s in f if s.startswith("VmHWM"))
+    except (OSError, StopIteration): return None
+
+
+def _reset():
+    "Start the high-water mark anew (Linux)."
+    try:
+        with open("/proc/self/clear_refs", "w") as f: f.write("5")
+    except OSError: pass
+
+
+def memory(peer, case, whole, traced):
+    """Bytes beyond x at the highest point of two iterations, or of a default fit cut short after two.
+
+    By tracemalloc, which sees every array of NumPy, or by the resident set, which sees all there is."""
+    x, start = cases.load(case)
+    PEERS[peer].fit(x[:2000], start, case.reg, 1) # what loads once is not counted
+    def run():
+        if not whole: return PEERS[peer].fit(x, start, case.reg, 2)
+        return _estimator(peer)(case.K, max_iter=2, random_state=0).fit(x)
+    if traced:
+        tracemalloc.start()
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+    _reset()
+    before = _resident()
+    run()
+    return None if before is None else _resident() - before
+
+
+def _estimator(peer):
+    if peer == "emlit":
+        import emlit
+        return emlit.GaussianMixture
+    from sklearn.mixture import GaussianMixture
+    return GaussianMixture
+
+
+def has_estimator():
+    import emlit
+    return hasattr(emlit, "GaussianMixture")
+
+
+# ---------------------------------------------------------------- to a given ℓ
+
+def path(case, accelerate, max_iter):
+    "Evaluations of the EM map and ℓ after each step of emlit, accelerated or not."
+    from emlit import fit
+    x, start = cases.load(case)
+    options = {"accelerate": accelerate} if accelerate else {}
+    trace = fit(PEERS["emlit"].model(start), x, tol=1e-13, max_iter=max_iter, **options)
+    return [(int(s.t), float(s.loglik)) for s in trace.steps]
+
+
+def until(case, accelerate, m):
+    "Seconds of m evaluations of the EM map by emlit, and the ℓ reached."
+    from emlit import fit
+    x, start = cases.load(case)
+    peer = PEERS["emlit"]
+    options = {"accelerate": accelerate} if accelerate else {}
+    seconds, trace = timed(fit, peer.model(start), x, tol=0, max_iter=m, **peer.options(), **options)
+    return seconds, float(trace.loglik)
+
+
+def has_precision():
+    "Whether fit can be asked to compute in single precision."
+    import inspect
+    from emlit import fit
+    return "dtype" in inspect.signature(fit).parameters
+
+
+def accelerations():
+    "What fit(accelerate=…) takes: nothing yet, or two methods."
+    import inspect
+    from emlit import fit
+    if "accelerate" not in inspect.signature(fit).parameters: return []
+    try: import emlit.acceleration # noqa: it comes with the chapter on speed
+    except ImportError: return []
+    return ["squarem", "anderson"]
+
+
+def sklearn_stop(case):
+    "Where scikit-learn stops by its own rule (tol=1e-3, as many iterations as it likes): seconds, ℓ, iterations."
+    from sklearn.mixture import GaussianMixture
+    x, start = cases.load(case)
+    model = GaussianMixture(case.K, reg_covar=case.reg, max_iter=100_000, weights_init=start.weights,
+                            means_init=start.means, precisions_init=np.linalg.inv(start.covs))
+    seconds, _ = timed(model.fit, x)
+    return seconds, float(model.score(x) * len(x)), int(model.n_iter_)
+
+
+def emlit_stop(case, accelerate):
+    "Where emlit stops by its own rule: seconds, ℓ, evaluations of the EM map."
+    from emlit import fit
+    x, start = cases.load(case)
+    peer = PEERS["emlit"]
+    options = {"accelerate": accelerate} if accelerate else {}
+    seconds, trace = timed(fit, peer.model(start), x, **peer.options(), **options)
+    return seconds, float(trace.loglik), int(trace.n_iter)
