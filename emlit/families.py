@@ -209,9 +209,9 @@ def _add_prior(stats, prior, shape, square=None): # shapes of the totals, and of
 # %% ../nbs/04_families.ipynb #2162f4bd
 def _refuse_negative(counts): # (K, …)
     "Raise Degenerate for expected counts below 0: only a prior can make them so."
-    below = np.argwhere(counts < 0)
-    if below.size:
-        raise Degenerate(f"component {below[0][0]} has a negative expected count: "
+    below = counts < 0
+    if below.any():
+        raise Degenerate(f"component {np.argwhere(below)[0][0]} has a negative expected count: "
                          "a prior with a number below 1 has its maximum at the border")
 
 # %% ../nbs/04_families.ipynb #03581b64
@@ -219,8 +219,8 @@ def _divide(total, count, signed=False): # total: (K, …); count: (K,), or like
     """total / count for each component. Raises Degenerate for a component that counts nothing,
     and for a total below 0 unless `signed`."""
     for counts in (count,) if signed else (count, total): _refuse_negative(counts)
-    empty = np.argwhere(~(count > 0))
-    if empty.size: raise Degenerate(f"component {empty[0][0]} has no data left: its expected count is 0")
+    empty = ~(count > 0)
+    if empty.any(): raise Degenerate(f"component {np.argwhere(empty)[0][0]} has no data left: its expected count is 0")
     return (total.T / count.T).T
 
 # %% ../nbs/04_families.ipynb #153ae28d

@@ -171,8 +171,9 @@ def _check_expectation(mixture, expectation, frozen):
     blocks, got = mixture.components, [len(s.weight) for s in expectation.stats]
     needed = [b.n_components for b in blocks]
     if got != needed: raise ValueError(f"expectation must come from blocks of {needed} components; got {got}")
-    free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(blocks)]
     n_k = expectation.weight
+    if n_k.min() > 0: return
+    free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(blocks)]
     empty = np.flatnonzero((n_k < 0) | (n_k == 0) & np.repeat(free, needed))
     if empty.size: raise Degenerate(f"component {empty[0]} has no data left: its expected count is 0")
 
@@ -192,6 +193,7 @@ def frozen_names(
     "Read `freeze`.\n\nRaises TypeError for what is not names, ValueError for a name that the mixture does not have, and lists those it has."
     if not isinstance(freeze, (str, tuple, list, set, frozenset)):
         raise TypeError(f"freeze must be a name or a sequence of names; got {freeze!r}")
+    if not len(freeze) and freeze != "": return set()
     full = list(mixture.parameters())
     names = set()
     for name in [freeze] if isinstance(freeze, str) else freeze:
