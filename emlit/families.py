@@ -918,7 +918,8 @@ def _correlated(cov, std): # (d, d) or (K, d, d); (K, d)
 def _refuse_singular(mean, cov, structure):
     "Raise Degenerate where a covariance is singular, as far as the computer can tell."
     dense = structure in ("full", "tied")
-    std = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov)
+    variance = np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov
+    std = np.sqrt(np.maximum(variance, 0)) # rounding may leave less than 0
     std = _as_table(std, structure, mean.shape)
     bad = ~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow
     if dense and not bad.any(): bad = _correlated(cov, std)
