@@ -10,10 +10,11 @@ from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Expone
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.fitting import Step, Trace, em, fit
 from emlit.mixture import Expectation, Mixture
+from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "Geometric",
-           "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Stats", "Step", "Trace", "Uniform",
+           "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform",
            "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "kl", "q_function", "scale_floor"]
 
 
