@@ -29,17 +29,19 @@ def _fraction(top, bottom): # (K,) or (K, d)
     scale = weight if bottom.ndim == 1 else weight[:, None]
     return Stats(weight, top * (scale / np.where(bottom > 0, bottom, 1)))
 
-# %% ../nbs/17_priors.ipynb #443ea333
+# %% ../nbs/17_priors.ipynb #9095866c
 def _add_beta(block, stats, frozen, beta):
     a, b = (_spread(v, block.p.shape, "beta") for v in beta)
     n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
     if isinstance(block, Geometric): return _fraction(stats.total + b - 1, n_k + a - 1)
     return Stats((n_k + a + b - 2).reshape(len(a), -1).max(1), stats.total + np.stack([a - 1, b - 1], -1))
 
+# %% ../nbs/17_priors.ipynb #430ec3ce
 def _add_dirichlet(block, stats, frozen, dirichlet):
     more = _spread(dirichlet, stats.total.shape, "dirichlet") - 1
     return Stats(stats.weight + more.sum(1), stats.total + more)
 
+# %% ../nbs/17_priors.ipynb #a7ca901b
 def _add_gamma(block, stats, frozen, gamma):
     a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
     n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
@@ -96,13 +98,22 @@ def _add_to_vectors(block, stats, frozen, normal=None, inverse_wishart=None):
         square = square + times * (psi if square.ndim == 3 else np.diagonal(psi))
     return Moments(stats.weight + count, np.zeros(mean.shape), square, mean)
 
-# %% ../nbs/17_priors.ipynb #dfd02736
+# %% ../nbs/17_priors.ipynb #c8f8aa90
 def _log_beta(block, beta): return np.sum(xlogy(beta[0] - 1, block.p) + xlog1py(beta[1] - 1, -block.p))
+
+# %% ../nbs/17_priors.ipynb #53cd3f4e
 def _log_dirichlet(block, dirichlet): return np.sum(xlogy(dirichlet - 1, block.parameters()["p"]))
+
+# %% ../nbs/17_priors.ipynb #a3a57440
 def _log_gamma(block, gamma): return np.sum(xlogy(gamma[0] - 1, block.rate) - gamma[1] * block.rate)
+
+# %% ../nbs/17_priors.ipynb #2be4a49b
 def _log_inverse_gamma(v, a, b): return np.sum(-(a + 1) * np.log(v) - b / v)
+
+# %% ../nbs/17_priors.ipynb #7e216cdf
 def _log_of_gamma(block, inverse_gamma): return _log_inverse_gamma(block.scale, *inverse_gamma)
 
+# %% ../nbs/17_priors.ipynb #1bd9f96e
 def _log_normals(block, normal=None, inverse_gamma=None):
     v, out = block.std**2, 0.0
     if inverse_gamma is not None: out += _log_inverse_gamma(v, *inverse_gamma)

@@ -314,7 +314,7 @@ def test_expectations_of_other_blocks_do_not_add():
 def test_a_prior_is_an_expectation():
     model = Mixture([.5, .5], Poisson([1., 2]))
     found, more = model.e_step([1, 2, 3]), Stats(np.ones(2), np.ones(2))
-    with pytest.raises(TypeError, match="prior must be an Expectation; got an object of type Stats"): model.m_step(found, prior=more)
+    with pytest.raises(TypeError, match="prior must be a Prior or an Expectation; got an object of type Stats"): model.m_step(found, prior=more)
     with pytest.raises(TypeError, match="expectation must be an Expectation"): model.m_step(None)
     assert_allclose(model.m_step(found, prior=emlit.Expectation(0., (more,))).weights, (found.weight + 1) / 5)
 
