@@ -157,24 +157,31 @@ def _e_step_fast(mixture, x, w, dtype):
     fast = Expectation(loglik, (stats,))
     return fast + _e_step_exact(mixture, x, w, far) if len(far) else fast
 
-# %% ../nbs/05_mixture.ipynb #ea7a4955
-def _with_prior(expectation, prior):
-    "The expectation, plus that of the prior. Raises TypeError for anything else."
-    for name, e in {"expectation": expectation, "prior": prior}.items():
-        if not isinstance(e, Expectation) and not (name == "prior" and e is None):
-            raise TypeError(f"{name} must be an Expectation; got an object of type {type(e).__name__}")
-    return expectation if prior is None else expectation + prior
+# %% ../nbs/05_mixture.ipynb #bff203a7
+def _with_prior(mixture, expectation, prior, frozen):
+    """The expectation with what the prior adds, and the counts whose shares are the weights.
 
-# %% ../nbs/05_mixture.ipynb #74bec20f
-def _check_expectation(mixture, expectation, frozen):
-    "Raise ValueError for statistics of another model, Degenerate for a component without data and with something to estimate."
-    blocks, got = mixture.components, [len(s.weight) for s in expectation.stats]
-    needed = [b.n_components for b in blocks]
+    Raises TypeError for other things, ValueError for statistics of another model."""
+    if not isinstance(expectation, Expectation):
+        raise TypeError(f"expectation must be an Expectation; got an object of type {type(expectation).__name__}")
+    named = hasattr(prior, "add") and hasattr(prior, "counts") # a Prior of chapter 17
+    if not (named or prior is None or isinstance(prior, Expectation)):
+        raise TypeError(f"prior must be a Prior or an Expectation; got an object of type {type(prior).__name__}")
+    if isinstance(prior, Expectation): expectation = expectation + prior
+    got, needed = [len(s.weight) for s in expectation.stats], [b.n_components for b in mixture.components]
     if got != needed: raise ValueError(f"expectation must come from blocks of {needed} components; got {got}")
+    if not named: return expectation, expectation.weight
+    stats = prior.add(mixture, expectation.stats, [_in_block(frozen, i) for i in range(len(got))])
+    return Expectation(expectation.loglik, stats), prior.counts(expectation.weight)
+
+# %% ../nbs/05_mixture.ipynb #73fd27a5
+def _check_expectation(mixture, expectation, frozen):
+    "Raise Degenerate for a component without data and with something to estimate."
+    blocks = mixture.components
     n_k = expectation.weight
     if n_k.min() > 0: return
     free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(blocks)]
-    empty = np.flatnonzero((n_k < 0) | (n_k == 0) & np.repeat(free, needed))
+    empty = np.flatnonzero((n_k < 0) | (n_k == 0) & np.repeat(free, [b.n_components for b in blocks]))
     if empty.size: raise Degenerate(f"component {empty[0]} has no data left: its expected count is 0")
 
 # %% ../nbs/05_mixture.ipynb #d7a5c2f6
@@ -218,7 +225,7 @@ def _draw(blocks, rng, n):
     raise ValueError("components must all be for x of the same shape; "
                      + ", ".join(f"{type(b).__name__} draws {shape}" for b, shape in zip(blocks, shapes)))
 
-# %% ../nbs/05_mixture.ipynb #3bca7e8c
+# %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
 class Mixture:
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
@@ -285,13 +292,14 @@ class Mixture:
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
-        """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: an Expectation to add.
+        """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: a Prior, or an Expectation to add.
 
         Raises TypeError for what is not an Expectation, ValueError for one of other blocks, and Degenerate for a component
         that has something to estimate and no data; one with nothing to estimate gets the weight 0."""
-        total, frozen = _with_prior(expectation, prior), frozen_names(self, freeze)
+        frozen = frozen_names(self, freeze)
+        total, counts = _with_prior(self, expectation, prior, frozen)
         _check_expectation(self, total, frozen)
-        weights = self.weights if "weights" in frozen else total.weight / total.weight.sum()
+        weights = self.weights if "weights" in frozen else counts / counts.sum()
         return Mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
 
     def parameters(self) -> dict:
