@@ -163,6 +163,7 @@ def _plan(normal, weights, dtype):
 
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
 _CACHE = 2**17 # numbers in a block: 1 MiB
+_WIDE = 48     # columns beyond which so many products cost as much as Cholesky factors
 
 # %% ../nbs/12_speed.ipynb #01867245
 @cache
@@ -205,12 +206,13 @@ def fast_e_step(
     x,           # (n,) or (n, d), checked
     w=None,      # (n,), how often each observation counts; None counts each once
     dtype=float, # float64, or float32: what to compute in; sums are float64
-):               # (ℓ, Moments, rows left out), or None where this form is not safe
+):               # (ℓ, Moments, rows left out), or None where this form is not safe, or no faster
     "The E-step of a mixture of normals by two matrix products; the rows that are too far out are still to be added."
     structure, mean = _shape(normal)
-    plan = _plan(normal, weights, dtype)
+    x, dense = x.reshape(len(x), -1), structure in ("full", "tied")
+    plan = None if dense and x.shape[1] > _WIDE else _plan(normal, weights, dtype)
     if plan is None: return None
-    x, dense, (K, F) = x.reshape(len(x), -1), structure in ("full", "tied"), plan[0].shape
+    K, F = plan[0].shape
     size = max(256, _CACHE // (F + K))
     work = lambda starts: _sum_blocks(x, w, plan, dense, starts, size)
     flops = 4 * len(x) * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
