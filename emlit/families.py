@@ -80,6 +80,10 @@ class Family:
         require(self.supports(x), x, "x", self.allowed)
         return x
 
+    def marginal(self, columns) -> "Family":
+        "The distribution of these columns alone. Raises TypeError if the family does not say what that is."
+        raise TypeError(f"{type(self).__name__} does not define marginal(columns)")
+
     def _pair(self, x, r):
         "Read x, and responsibilities r of shape (n, K)."
         x, r = self.check(x) if len(x) else np.asarray(x), np.asarray(r, float)
@@ -121,6 +125,23 @@ def _check_columns(x, shape):
         raise ValueError(f"x must have shape (n, {shape[1]}) for parameters of shape {shape}; got {x.shape}")
     return x
 
+# %% ../nbs/04_families.ipynb #92473d68
+def _as_columns(columns, d):
+    "Read numbers of columns: one, several different ones, or a mask of d truth values."
+    array = np.atleast_1d(columns)
+    if array.dtype == bool and array.shape == (d,): array = np.flatnonzero(array)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise TypeError(f"columns must be numbers of columns, such as 0 or [0, 2]; got {columns!r}")
+    if not np.all((array >= 0) & (array < d)): raise ValueError(f"columns must be from 0 to {d - 1}; got {columns!r}")
+    if len(set(array)) < len(array): raise ValueError(f"columns must differ; got {columns!r}")
+    return array
+
+# %% ../nbs/04_families.ipynb #96371710
+def _width(shape, family):
+    "The number d of columns. Raises ValueError for parameters of shape (K,): x is one column then."
+    if len(shape) == 2: return shape[1]
+    raise ValueError(f"x must have columns; {type(family).__name__} has parameters of shape {shape}, for x of shape (n,)")
+
 # %% ../nbs/04_families.ipynb #8e30e6e5
 class Univariate(Family):
     """K distributions of a number: parameters have shape (K,), x has shape (n,).
@@ -152,6 +173,15 @@ class Univariate(Family):
         "The sums of x, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
         return Stats(r.sum(0), r.T @ x)
+
+    @property
+    def _d(self): return _width(max((np.shape(getattr(self, f.name)) for f in fields(self)), key=len), self)
+
+    def marginal(self, columns):
+        "The same family for these columns alone: the others are left out."
+        columns = _as_columns(columns, self._d)
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: v[..., columns] for name, v in values.items() if np.shape(v)[-1:] == (self._d,)})
 
 # %% ../nbs/04_families.ipynb #d07828f6
 def _frozen_array(array):
@@ -357,6 +387,15 @@ class Categorical(Univariate):
         if "p" in changes and isinstance(self.p, tuple) and not _holds_tables(changes["p"]):
             changes = {**changes, "p": self._split(as_array(changes["p"], "p", ndim=(2,)))}
         return super().replace(changes)
+
+    @property
+    def _d(self):
+        if isinstance(self.p, tuple): return len(self.p)
+        raise ValueError("x must have columns; Categorical has one table p, for x of shape (n,)")
+
+    def marginal(self, columns):
+        "The same family for these columns alone: the others are left out."
+        return Categorical([self.p[j] for j in _as_columns(columns, self._d)])
 
     def __eq__(self, other):
         return (type(self) is type(other) and type(self.p) is type(other.p) and len(self.p) == len(other.p)
@@ -1016,6 +1055,13 @@ class MultivariateNormal(Family):
         if self.floor is None: return super().guarded()
         cov = self.cov if self.structure != "spherical" else self.cov[:, None]
         return np.broadcast_to(_on_floor(cov, self.floor), self.n_components)
+
+    def marginal(self, columns):
+        "These columns alone: their means, and their rows and columns of cov."
+        columns, dense = _as_columns(columns, self.mean.shape[1]), self.structure in ("full", "tied")
+        if dense: cov = self.cov[..., columns[:, None], columns]
+        else: cov = self.cov if self.structure.endswith("spherical") else self.cov[..., columns]
+        return replace(self, mean=self.mean[:, columns], cov=cov)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."
