@@ -9,13 +9,15 @@ from emlit.bound import elbo, entropy, kl, q_function
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.fitting import Step, Trace, em, fit
+from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "Geometric",
-           "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform",
-           "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "kl", "q_function", "scale_floor"]
+           "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Trace",
+           "Uniform", "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "impute", "kl", "q_function",
+           "regress", "scale_floor"]
 
 
 def __getattr__(name):
