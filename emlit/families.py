@@ -942,6 +942,13 @@ def _as_table(std, structure, shape):
     "Standard deviations of any structure without off-diagonals, as (K, d)."
     return np.broadcast_to(std[:, None] if structure == "spherical" else std, shape)
 
+# %% ../nbs/04_families.ipynb #435d71ba
+def _of_columns(cov, columns, structure): # cov, or a floor of it: one number for each column, or a matrix
+    "What a covariance of that structure says of these columns alone."
+    if cov is None or structure.endswith("spherical"): return cov
+    columns = _as_columns(columns, cov.shape[-1])
+    return cov[..., columns[:, None], columns] if structure in ("full", "tied") else cov[..., columns]
+
 # %% ../nbs/04_families.ipynb #c41b9e66
 def _correlated(cov, std): # (d, d) or (K, d, d); (K, d)
     "True for each component whose correlations are so strong that the smallest eigenvalue is rounding."
@@ -1058,10 +1065,8 @@ class MultivariateNormal(Family):
 
     def marginal(self, columns):
         "These columns alone: their means, and their rows and columns of cov."
-        columns, dense = _as_columns(columns, self.mean.shape[1]), self.structure in ("full", "tied")
-        if dense: cov = self.cov[..., columns[:, None], columns]
-        else: cov = self.cov if self.structure.endswith("spherical") else self.cov[..., columns]
-        return replace(self, mean=self.mean[:, columns], cov=cov)
+        cov, floor = (_of_columns(a, columns, self.structure) for a in (self.cov, self.floor))
+        return replace(self, mean=self.mean[:, _as_columns(columns, self.mean.shape[1])], cov=cov, floor=floor)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."

@@ -283,6 +283,13 @@ def test_columns_may_be_a_number_or_a_mask():
     assert full.marginal(1) == full.marginal([1]) == full.marginal(np.array([False, True, False]))
     assert full.conditional(1, 2.) == full.conditional([1], [2.])
 
+@pytest.mark.parametrize("name, floor, part", [("full", .1 * A, .1 * A[:2, :2]), ("tied", .1 * A, .1 * A[:2, :2]), ("diag", [.1, .2, .3], [.1, .2]), ("spherical", .1, .1)])
+def test_floors_are_those_of_the_columns(name, floor, part):
+    family = MultivariateNormal(mean, COVS[name], name, floor=floor)
+    assert_allclose(family.marginal([0, 1]).floor, part)
+    assert_allclose(Normal(mean, 2 * p, floor=[.1, .2, .3]).marginal([2, 0]).floor, [.3, .1])
+    Mixture([.4, .6], family).conditional(0, 1.)
+
 BAD_COLUMNS = {"far": ([3], ValueError, "from 0 to 2"), "negative": (-1, ValueError, "from 0 to 2"), "twice": ([0, 0], ValueError, "differ"),
                "text": ("a", TypeError, "numbers of columns"), "none": ([], TypeError, "numbers of columns"), "float": (1., TypeError, "numbers of columns")}
 
