@@ -18,6 +18,7 @@ def as_array(
     name: str,        # the argument's name, for the message
     ndim: tuple = (), # allowed numbers of dimensions; () allows any
     single=False,     # whether to leave float32 as it is
+    nan=False,        # whether to allow NaN, where it stands for a missing value
 ) -> np.ndarray:      # float64, finite, not empty; a copy only where a conversion needs one
     "Read `value` as an array of finite real numbers.\n\nRaises TypeError for what is not a real number, ValueError for NaN, infinity, ragged, empty or wrong shape."
     if np.ma.is_masked(value):
@@ -34,7 +35,8 @@ def as_array(
     if not array.size: raise ValueError(f"{name} must not be empty; got shape {array.shape}")
     if not (single and array.dtype == np.float32): array = array.astype(float, copy=False)
     if not np.isfinite([array.min(), array.max()]).all(): # a NaN is the least and the largest
-        require(np.isfinite(array), array, name, "finite (no NaN, no infinity)")
+        if nan: require(~np.isinf(array), array, name, "finite, or NaN where a value is missing")
+        else: require(np.isfinite(array), array, name, "finite (no NaN, no infinity)")
     return array
 
 # %% ../nbs/91_checks.ipynb #82cf941c

@@ -15,6 +15,7 @@ import numpy as np
 
 from .checks import as_count, as_sample_weight, as_tolerance
 from .families import Degenerate
+from .missing import refuse_empty_columns
 from .mixture import frozen_names
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
@@ -75,6 +76,7 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
     for_e = _given(sample_weight=sample_weight, labels=labels, missing=missing)
+    if missing == "em": refuse_empty_columns(x, sample_weight)
     first = _first(model, x, for_e)
     for_m = _freezing(model, freeze) | _given(prior=prior)
     return _steps(model, x, first, last, for_e, for_m)

@@ -251,17 +251,18 @@ def _e_step(mixture, x, w, labels, seen, rows):
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1))
     return Expectation(float(w[rows] @ log_p), tuple(_statistics(b, part[i], r_b[i], seen) for b, i, r_b in parts))
 
-# %% ../nbs/15_missing.ipynb #d9203863
+# %% ../nbs/15_missing.ipynb #117facdc
 def e_step(
     mixture,
     x,                  # (n,) or (n, d)
     sample_weight=None, # (n,)
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # None, or "em": NaN in x is a missing value
+    dtype="float64",    # for a table without holes, as `Mixture.e_step` reads it
 ):                      # an Expectation
     "The E-step with known components, missing values, or both; `Mixture.e_step` comes here when asked for either."
     x, seen = _read(mixture, x, missing)
-    if labels is None and seen.all(): return mixture.e_step(x, sample_weight)
+    if labels is None and seen.all(): return mixture.e_step(x, sample_weight, dtype=dtype)
     w, labels = as_sample_weight(sample_weight, len(x)), as_labels(labels, len(x), mixture.n_components)
     parts = [_e_step(mixture, x, w, labels, columns, rows) for columns, rows in patterns(seen)]
     return sum(part for part in parts if part is not None)

@@ -64,6 +64,13 @@ def _as_blocks(components):
         raise TypeError(f"components must be a Family or a sequence of them; got {components!r}")
     return tuple(blocks)
 
+# %% ../nbs/05_mixture.ipynb #80201d20
+def _as_weights(weights, blocks):
+    "Read the weights: a distribution over the components of all blocks."
+    weights, K = as_distribution(weights, "weights", ndim=(1,)), sum(b.n_components for b in blocks)
+    if len(weights) == K: return _frozen_array(weights)
+    raise ValueError(f"weights must hold one weight for each of the {K} components; got {len(weights)}")
+
 # %% ../nbs/05_mixture.ipynb #066fbb8d
 def _supported(blocks, x):
     "Which rows each block supports. Raises ValueError for blocks that read x of different shapes."
@@ -216,6 +223,12 @@ def _in_block(names, i):
     "The names of block i's own parameters among full names."
     return {n.split(".")[-1] for n in names if n.startswith(f"components[{i}].")}
 
+# %% ../nbs/05_mixture.ipynb #227a2fb2
+def _check_changes(own, changes):
+    "Raise ValueError for the name of a parameter that is not among the model's own."
+    for name in changes:
+        if name not in own: raise ValueError(f"changes must name parameters of the model in full; got {name!r}, and it has {', '.join(own)}")
+
 # %% ../nbs/05_mixture.ipynb #f339f405
 def _draw(blocks, rng, n):
     "n draws of each component, (n, K) or (n, K, d)."
@@ -224,6 +237,20 @@ def _draw(blocks, rng, n):
     if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
     raise ValueError("components must all be for x of the same shape; "
                      + ", ".join(f"{type(b).__name__} draws {shape}" for b, shape in zip(blocks, shapes)))
+
+# %% ../nbs/05_mixture.ipynb #02c88cbe
+def _gaps():
+    "The module of chapter 15, for missing values and known labels. It builds on this one, so it is loaded late."
+    from emlit import missing
+    return missing
+
+# %% ../nbs/05_mixture.ipynb #ff5fbeef
+def _read_or_say_how(blocks, x):
+    "Read observations; where one is refused for a NaN, the message says what to do if a missing value is meant."
+    try: return _read(blocks, x)
+    except ValueError as error:
+        if " is nan" not in str(error): raise
+        raise ValueError(f'{error}; if NaN stands for a missing value, say missing="em"') from None
 
 # %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
@@ -239,10 +266,7 @@ class Mixture:
 
     def __post_init__(self):
         blocks = _as_blocks(self.components)
-        weights = as_distribution(self.weights, "weights", ndim=(1,))
-        K = sum(b.n_components for b in blocks)
-        if len(weights) != K: raise ValueError(f"weights must hold one weight for each of the {K} components; got {len(weights)}")
-        object.__setattr__(self, "weights", _frozen_array(weights))
+        object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
         object.__setattr__(self, "components", blocks)
 
     @property
@@ -257,35 +281,48 @@ class Mixture:
 
     def check(self, x) -> np.ndarray:
         "Read observations, or say what is wrong with them."
-        return _read(self.components, x)
+        return _read_or_say_how(self.components, x)
 
-    def log_joint(self, x) -> np.ndarray: # (n, K)
-        "log π_k + log f_k(x_i); −inf where x_i is impossible under component k."
+    def log_joint(self, x, labels=None, missing=None) -> np.ndarray: # (n, K)
+        """log π_k + log f_k(x_i); −inf where x_i is impossible under component k.
+
+        `labels`: (n,), known components, and −1 where unknown; the others get −inf. missing="em": NaN in x is
+        a missing value, and f_k the density of the values that are there. Chapter 15 derives both."""
+        if not (labels is None and missing is None): return _gaps().log_joint(self, x, labels, missing)
         x = self.check(x)
         return _log_joint(self, x, _inside(self.components, x))
 
-    def log_prob(self, x) -> np.ndarray: # (n,)
+    def log_prob(self, x, labels=None, missing=None) -> np.ndarray: # (n,)
         "log p(x_i); −inf where the parameters make x_i impossible. Raises ValueError for an x_i outside every support."
-        return np.logaddexp.reduce(self.log_joint(x), axis=1)
+        return np.logaddexp.reduce(self.log_joint(x, labels, missing), axis=1)
 
-    def loglik(self, x, sample_weight=None) -> float:
-        "The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats."
-        log_p = self.log_prob(x)
+    def loglik(self, x, sample_weight=None, labels=None, missing=None) -> float:
+        "The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where a label z_i is known."
+        log_p = self.log_prob(x, labels, missing)
         w = as_sample_weight(sample_weight, len(log_p))
         return float((log_p[w > 0] * w[w > 0]).sum())
 
-    def responsibilities(self, x) -> np.ndarray: # (n, K), rows sum to 1
+    def responsibilities(self, x, labels=None, missing=None) -> np.ndarray: # (n, K), rows sum to 1
         "P(component k | x_i). Raises ValueError for an observation of probability zero."
-        return log_normalise(self.log_joint(x))[1]
+        return log_normalise(self.log_joint(x, labels, missing))[1]
 
-    def predict(self, x) -> np.ndarray: # (n,)
+    def predict(self, x, missing=None) -> np.ndarray: # (n,)
         "The component with the largest responsibility."
-        return self.responsibilities(x).argmax(axis=1)
+        return self.responsibilities(x, missing=missing).argmax(axis=1)
 
-    def e_step(self, x, sample_weight=None, dtype="float64") -> Expectation:
-        """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts.
+    def marginal(self, columns) -> "Mixture":
+        "The distribution of these columns alone. Raises TypeError where a family does not define its `marginal`."
+        return Mixture(self.weights, [b.marginal(columns) for b in self.components])
+
+    def conditional(self, columns, values) -> "Mixture":
+        "The distribution of the other columns, given the values of these (chapter 15)."
+        return _gaps().conditional(self, columns, values)
+
+    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64") -> Expectation:
+        """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
         `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and with six digits."""
+        if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype)
         x, dtype = self.check(x), as_dtype(dtype)
         w = None if sample_weight is None else as_sample_weight(sample_weight, len(x))
         fast = _e_step_fast(self, x, w, dtype)
@@ -309,9 +346,7 @@ class Mixture:
 
     def replace(self, changes: dict) -> "Mixture":
         "A copy with other values for the parameters named in `changes`."
-        for name in changes:
-            if name not in self.parameters():
-                raise ValueError(f"changes must name parameters of the model in full; got {name!r}, and it has {', '.join(self.parameters())}")
+        _check_changes(self.parameters(), changes)
         return Mixture(changes.get("weights", self.weights),
                        [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
                         for i, b in enumerate(self.components)])

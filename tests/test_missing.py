@@ -8,7 +8,7 @@ from scipy import optimize, stats
 from scipy.special import logsumexp
 
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Mixture, Multinomial, MultivariateNormal, Normal, Poisson,
-                   Uniform, impute, missing, regress)
+                   Uniform, fit, impute, missing, regress)
 
 pytestmark = pytest.mark.filterwarnings("error")
 A = np.array([[2., .6, -.3], [.6, 1, .2], [-.3, .2, 1.5]])
@@ -337,3 +337,32 @@ def test_impute():
     assert np.isin(impute(MODELS["Categorical"], names, np.random.default_rng(0)), range(3)).all()
     with pytest.raises(TypeError, match="Categorical has no means"): impute(MODELS["Categorical"], names)
     with pytest.raises(TypeError, match="rng"): impute(full, x, 0)
+
+
+# fit
+
+def test_fit_reads_holes_and_labels():
+    x, z = full.sample(np.random.default_rng(0), 200)
+    x[np.random.default_rng(1).random(x.shape) < .2] = np.nan
+    labels = np.where(np.arange(200) < 40, z, -1)
+    trace = fit(moved(full), x, missing="em", labels=labels)
+    assert trace.converged
+    assert_allclose(trace.loglik, trace.model.loglik(x, labels=labels, missing="em"))
+    assert trace.loglik >= full.loglik(x, labels=labels, missing="em")
+    still = fit(moved(full), x, missing="em", freeze=("mean",), max_iter=5).model
+    assert_array_equal(still.components[0].mean, moved(full).components[0].mean)
+
+def test_fit_refuses_an_empty_column_by_number():
+    x = np.array([[1, np.nan, 2], [2, np.nan, 3], [0, np.nan, 4]])
+    with pytest.raises(ValueError, match="in column 1 all are missing"): fit(full, x, missing="em")
+    with pytest.raises(ValueError, match='say missing="em"'): fit(full, x)
+    x[0, 1] = 1
+    with pytest.raises(ValueError, match="in column 1 all are missing"): fit(full, x, missing="em", sample_weight=[0, 1, 1])
+    fit(full, x, missing="em", max_iter=1)
+
+@each_model
+def test_fits_of_repeated_rows_and_whole_weights_agree(model):
+    x, w = data(model, n=60, share=.2), np.random.default_rng(2).integers(0, 3, 60)
+    a = fit(moved(model), x, sample_weight=w, missing="em", max_iter=15, tol=0)
+    b = fit(moved(model), np.repeat(x, w, axis=0), missing="em", max_iter=15, tol=0)
+    for u, v in zip(a.model.parameters().values(), b.model.parameters().values()): assert_allclose(u, v, rtol=1e-10, atol=1e-10)
