@@ -26,7 +26,8 @@ def as_array(
     try: array = np.asarray(value)
     except ValueError as error: raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from error
     if array.dtype.kind == "O" and array.size and all(isinstance(v, Real) for v in array.flat):
-        array = array.astype(float) # Python numbers of several types
+        try: array = array.astype(float) # Python numbers of several types
+        except OverflowError: raise ValueError(f"{name} must be finite; it holds a number beyond 1.8e308") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got {_described(value, array)}")
     if ndim and array.ndim not in ndim:

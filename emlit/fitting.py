@@ -115,6 +115,7 @@ def convergence_rate(
     values = [s.model.parameters().values() for s in steps]
     theta = np.array([np.concatenate([np.ravel(v) for v in vs]) for vs in values])
     if len(theta) < 3: return np.nan
+    theta = theta / (np.abs(theta).max() or 1) # so that no square overflows
     moves = np.linalg.norm(np.diff(theta, axis=0), axis=1)
     seen = moves > 1e-9 * np.linalg.norm(theta[1:], axis=1) # shorter moves are mostly rounding
     pairs = np.flatnonzero(seen[1:] & seen[:-1])
@@ -259,7 +260,7 @@ def _log_prior(prior):
 # %% ../nbs/03_em.ipynb #582c9edd
 def _as_keep(keep):
     "How many of the last models to keep; None: all."
-    if keep not in ("all", "ends"): raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
+    if not isinstance(keep, str) or keep not in ("all", "ends"): raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
     return None if keep == "all" else 4
 
 # %% ../nbs/03_em.ipynb #bca6a578
