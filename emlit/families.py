@@ -305,8 +305,8 @@ class Binomial(Univariate):
     constants = ("n",)
 
     def __post_init__(self):
-        if np.asarray(self.n).dtype == bool: raise TypeError(f"n must be a whole number; got {self.n!r}")
         n, p = as_array(self.n, "n", ndim=(0, 1)), as_probabilities(self.p, "p", ndim=(1, 2))
+        if np.asarray(self.n).dtype == bool: raise TypeError(f"n must be a whole number; got {self.n!r}")
         require((n >= 1) & (n == np.floor(n)) & (n <= 10**9), n, "n", "a whole number from 1 to 10**9")
         if n.ndim and n.shape != p.shape[1:]:
             raise ValueError("n must be one number, or one for each column of p; "
@@ -420,7 +420,7 @@ class Categorical(Univariate):
     def statistics(self, x, r) -> Stats: # total: (K, ΣC_j)
         "Expected counts of every category, column after column, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
-        columns = x.astype(int).reshape(len(x), -1).T
+        columns = x.astype(int).reshape(len(x), len(self.sizes)).T
         counts = [[np.bincount(column, w, C) for w in r.T] for column, C in zip(columns, self.sizes)]
         return Stats(r.sum(0), np.concatenate(counts, axis=1))
 

@@ -168,11 +168,23 @@ def _stop(objective, n, tol):
     return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
 
 # %% ../nbs/03_em.ipynb #f086a1f3
-def _watch(objective, t, n):
+def _blur(model):
+    "What rounding in nearly singular covariances may change of ℓ, in nats per observation."
+    worst = 0.0
+    for b in getattr(model, "components", ()):
+        if getattr(b, "structure", None) not in ("full", "tied"): continue
+        std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
+        least = np.linalg.eigvalsh(b.cov / std[..., None] / std[..., None, :]).min()
+        eps = np.finfo(float).eps
+        worst = max(worst, 64 * b.cov.shape[-1] * eps / max(least, eps))
+    return worst
+
+def _watch(objective, t, n, model=None):
     "True, with a warning, if the last step let ℓ fall: EM never does, so the steps are wrong."
     if len(objective) < 2: return False
     before, after = objective[-2:]
     if after >= before - 1e-10 * (abs(before) + n): return False # not so for a nan
+    if after >= before - n * _blur(model): return False
     warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} "
                   f"at iteration {t}: the M-step does not maximise Q",
                   RuntimeWarning, stacklevel=4)
@@ -278,7 +290,7 @@ class _Record:
                           else self.climb[-1] + abs(gain)) # then the size of a gain counts
         self.steps.append(step)
         if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
-        self.fell = self.fell or _watch(self.climb[-2:], step.t, n)
+        self.fell = self.fell or _watch(self.climb[-2:], step.t, n, step.model)
 
     def trace(self, reason, message):
         return Trace(tuple(self.steps), reason, message, tuple(self.path))

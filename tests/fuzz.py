@@ -26,6 +26,7 @@ import numpy as np
 import scipy.sparse
 
 import emlit
+from emlit.fitting import _blur
 from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, scale_floor, starts
 from problems import Problem, moved_mixture
 
@@ -125,7 +126,7 @@ def examine(a, x, trace, given):
     finite("logliks", trace.logliks)
     total = len(x) if w is None else float(np.sum(w))
     climbing = not any(np.any(getattr(b, "reg_covar", 0) > 0) for b in model.components)
-    room = 1e-10 * (np.abs(trace.objective[:-1]) + total)
+    room = 1e-10 * (np.abs(trace.objective[:-1]) + total) + total * max(map(_blur, (s.model for s in trace.steps)))
     if climbing and np.any(np.diff(trace.objective) < -room): raise Wrong(f"ℓ fell: {np.diff(trace.objective).min()} of {trace.loglik}")
     own = model.loglik(x, w)
     if abs(own - trace.loglik) > 1e-9 * (abs(own) + total): raise Wrong(f"ℓ is reported as {trace.loglik!r}, and is {own!r}")

@@ -423,3 +423,8 @@ def test_times_deaths():
     assert_allclose(trace.loglik, -1989.945860, atol=1e-6)
     end = fit(trace.model, np.arange(10), sample_weight=days, tol=0, max_iter=3000).model
     assert_allclose([end.weights[0], *end.components[0].rate], [.3598854, 1.2560951, 2.6634044], atol=2e-7)
+
+
+def test_a_categorical_block_may_support_nothing():
+    model = Mixture([.5, .5], [Categorical([[.5, .5]]), Poisson([3.])])
+    assert_allclose(fit(model, [5, 6, 7], freeze="p", max_iter=2, tol=0).model.weights, [0, 1])
