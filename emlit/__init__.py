@@ -1,6 +1,6 @@
 """emlit: the EM algorithm, derived step by step and ready for use.
 
-`import emlit` loads NumPy and SciPy only. The other modules are loaded when they are first used."""
+`import emlit` loads NumPy and SciPy only. The other modules, and the estimators, are loaded when they are first used."""
 __version__ = "0.1.0"
 
 from importlib import import_module
@@ -14,13 +14,14 @@ from emlit.mixture import Expectation, Mixture
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
 
-__all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "Geometric",
-           "Mixture", "Moments", "Multinomial", "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Trace",
-           "Uniform", "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit", "icl", "impute", "kl", "q_function",
-           "regress", "scale_floor"]
+__all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma",
+           "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial", "MultivariateNormal", "Normal",
+           "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform", "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit",
+           "icl", "impute", "kl", "q_function", "regress", "scale_floor", "select"]
 
 
 def __getattr__(name):
-    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it."
-    if name in ("coins", "data", "plots", "starts"): return import_module(f"emlit.{name}")
+    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn."
+    if name in ("coins", "data", "estimators", "plots", "starts"): return import_module(f"emlit.{name}")
+    if name in ("GaussianMixture", "MixtureModel", "select"): return getattr(import_module("emlit.estimators"), name)
     raise AttributeError(f"module 'emlit' has no attribute {name!r}")

@@ -200,20 +200,21 @@ def _threads():
     from threadpoolctl import ThreadpoolController
     return ThreadpoolController()
 
-# %% ../nbs/09_starts.ipynb #d707ed44
+# %% ../nbs/09_starts.ipynb #a662c6d6
 def kmeans(
     x,                  # (n,) or (n, d): the data
     n_components: int,  # K
     rng,                # a numpy Generator; one number is drawn from it, the seed of scikit-learn
     sample_weight=None, # (n,), how often each observation counts
+    n_init=1,           # runs of k-means; the tightest groups are kept
 ) -> np.ndarray:        # (n, K), a single 1 in each row
-    """The groups found by one run of scikit-learn's KMeans on standardised columns.
+    """The groups found by scikit-learn's KMeans on standardised columns.
 
     Raises ValueError if there are fewer than K distinct rows.
     Source: Lloyd, IEEE Trans. Inf. Theory 28 (1982), 129-137."""
     from sklearn.cluster import KMeans
     z, w, K = _points(x, n_components, sample_weight)
-    groups = KMeans(K, n_init=1, random_state=int(as_rng(rng).integers(2**31)))
+    groups = KMeans(K, n_init=n_init, random_state=int(as_rng(rng).integers(2**31)))
     with _threads().limit(limits=1, user_api="openmp"):
         return np.eye(K)[groups.fit(z, sample_weight=w).labels_]
 
