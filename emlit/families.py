@@ -975,6 +975,14 @@ def _refuse_singular(mean, cov, structure):
     raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
                      "and its likelihood has no maximum")
 
+# %% ../nbs/04_families.ipynb #3f4f74fe
+def _allowed(mean, cov, normal):
+    "The covariance as the constants of `normal` ask for it, and its factor if it was lifted to the floor."
+    if normal.reg_covar: cov = _add_to_variances(cov, normal.reg_covar, normal.structure)
+    if normal.floor is not None: return _lift(cov, normal.floor)
+    _refuse_singular(mean, cov, normal.structure)
+    return cov, None
+
 # %% ../nbs/04_families.ipynb #18e037b8
 def _as_structure(name):
     "Read the name of a structure. Raises TypeError for what is no text, ValueError for a name that is unknown."
@@ -982,9 +990,20 @@ def _as_structure(name):
     if isinstance(name, str) and name in known: return name
     raise (ValueError if isinstance(name, str) else TypeError)(f"structure must be one of {', '.join(known)}; got {name!r}")
 
-# %% ../nbs/04_families.ipynb #9a04719b
+# %% ../nbs/04_families.ipynb #c2a83d5e
+class _Factored(Family):
+    "A family that keeps a factor `_scale` of its covariance."
+    def _with(self, scale, **changes): # scale: a factor of the new cov that is more exact than cov itself, or None
+        new = replace(self, **changes)
+        if scale is not None: _set(new, _scale=scale)
+        return new
+
+    def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
+    def __setstate__(self, state): _set(self, **state)
+
+# %% ../nbs/04_families.ipynb #60aabd8d
 @dataclass(frozen=True, eq=False, repr=False)
-class MultivariateNormal(Family):
+class MultivariateNormal(_Factored):
     """The bell curve in d dimensions, with one of six structures of the covariances.
 
     Raises ValueError for a cov of the wrong shape, not symmetric or not positive definite,
@@ -1049,18 +1068,16 @@ class MultivariateNormal(Family):
         stats = _add_prior(stats, prior, (K, d), (K, d, d) if self.structure in ("full", "tied") else (K, d))
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
-        if "cov" in freeze: return replace(self, mean=mean)
+        if "cov" in freeze: return self._with(self._scale, mean=mean)
         if not self.structure.startswith("tied"): _divide(stats.weight, stats.weight)
         cov = _covariance(stats.about(mean).square, stats.weight, self.structure)
-        if self.reg_covar: cov = _add_to_variances(cov, self.reg_covar, self.structure)
-        if self.floor is None: _refuse_singular(mean, cov, self.structure)
-        else: cov = _lift(cov, self.floor)
-        return replace(self, mean=mean, cov=cov)
+        cov, scale = _allowed(mean, cov, self)
+        return self._with(scale, mean=mean, cov=cov)
 
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component whose covariance touches the floor."
         if self.floor is None: return super().guarded()
-        cov = self.cov if self.structure != "spherical" else self.cov[:, None]
+        cov = self.cov[:, None] if self.structure == "spherical" else self.cov
         return np.broadcast_to(_on_floor(cov, self.floor), self.n_components)
 
     def marginal(self, columns):
@@ -1086,19 +1103,29 @@ def _whitened(cov, floor): # (…, d, d); (d, d)
     W = _inverse(L)
     return L, *np.linalg.eigh(W @ cov @ W.T)
 
-# %% ../nbs/04_families.ipynb #4d2f0255
-def _lift(cov, floor): # (…, d) and (d,) or a number; or (…, d, d) and (d, d)
-    """The likeliest covariance above the floor, where `cov` is the likeliest of all: equation (4.20).
+# %% ../nbs/04_families.ipynb #2be937b4
+def _triangle(root): # (…, d, d), columns in ascending order of length
+    "The lower triangle with the same product root rootᵀ, as exact as root, by reflections (QR)."
+    R = np.linalg.qr(root.swapaxes(-1, -2)[..., ::-1, :])[1]
+    sign = np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
+    return (R * sign[..., None]).swapaxes(-1, -2)
 
+# %% ../nbs/04_families.ipynb #b7137996
+def _lift(cov, floor): # (…, d) and (d,) or a number; or (…, d, d) and (d, d)
+    """The likeliest covariance above the floor, where `cov` is the likeliest of all: equation (4.20); and its factor.
+
+    The factor is None where nothing was lifted, and for a diagonal.
     Eigenvalues that float64 could not tell from 0, beside the largest, are lifted too."""
-    if floor.ndim < 2: return np.maximum(cov, floor)
+    if floor.ndim < 2: return np.maximum(cov, floor), None
     try: np.linalg.cholesky(cov - floor)
     except np.linalg.LinAlgError: pass
-    else: return cov
+    else: return cov, None
     L, values, vectors = _whitened(cov, floor)
     least = np.maximum(1, 16 * len(L) * np.finfo(float).eps * values[..., -1:])
+    low = (values < least).any(-1)[..., None, None]
     root = L @ (vectors * np.sqrt(np.maximum(values, least))[..., None, :])
-    return np.where((values < least).any(-1)[..., None, None], root @ root.swapaxes(-1, -2), cov)
+    cov = np.where(low, root @ root.swapaxes(-1, -2), cov)
+    return cov, np.where(low, _triangle(root), np.linalg.cholesky(cov))
 
 # %% ../nbs/04_families.ipynb #062237c8
 def _on_floor(cov, floor): # shapes as in _lift
