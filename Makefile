@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup site serve test check notebooks bench clean
+.PHONY: help setup site serve test check notebooks bench fuzz clean
 
 help:  ## show this list
 	@echo "emlit: what make can do"
@@ -59,6 +59,11 @@ $(VENV)/.bench: $(READY)
 
 bench: $(VENV)/.bench  ## emlit beside its peers (8 minutes; QUICK=1: two): tables, results/*.json and pictures in benchmarks/
 	@env -u OPENBLAS_NUM_THREADS $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
+
+N    ?= 100000
+SEED ?= 0
+fuzz: $(READY)  ## 100 000 small random problems (10 minutes; N=1000: fewer; SEED=1000000: others)
+	@$(BIN)/python tests/fuzz.py -n $(N) --seed $(SEED)
 
 clean:  ## remove what make makes (.venv included)
 	rm -rf .venv _docs _build _proc build dist *.egg-info .pytest_cache .hypothesis

@@ -694,7 +694,7 @@ class Gamma(Univariate):
         mean, mean_log = np.moveaxis(_divide(stats.total, stats.weight, signed=True), -1, 0)
         if "shape" in freeze: return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
         if "scale" in freeze: return Gamma(_inverse_digamma(mean_log - np.log(self.scale)), self.scale)
-        spread = np.log(mean) - mean_log
+        spread = _log(mean) - mean_log
         small = np.argwhere(~(spread > 16 * np.finfo(float).eps * (1 + np.abs(mean_log))))
         if small.size: raise Degenerate(f"component {small[0][0]} varies too little: "
                                         "its shape cannot be told from Σx and Σ log x")

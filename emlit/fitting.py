@@ -76,7 +76,7 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
     for_e = _given(sample_weight=sample_weight, labels=labels, missing=missing)
-    if missing == "em": refuse_empty_columns(x, sample_weight)
+    if isinstance(missing, str) and missing == "em": refuse_empty_columns(x, sample_weight)
     first = _first(model, x, for_e)
     for_m = _freezing(model, freeze) | _given(prior=prior)
     return _steps(model, x, first, last, for_e, for_m)
@@ -185,6 +185,8 @@ def _watch(objective, t, n, model=None):
     before, after = objective[-2:]
     if after >= before - 1e-10 * (abs(before) + n): return False # not so for a nan
     if after >= before - n * _blur(model): return False
+    floors = [getattr(b, "floor", None) for b in getattr(model, "components", ())]
+    if t == 1 and any(f is not None for f in floors): return False # the start lay below
     warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} "
                   f"at iteration {t}: the M-step does not maximise Q",
                   RuntimeWarning, stacklevel=4)

@@ -68,6 +68,7 @@ def as_labels(
 ) -> np.ndarray: # (n,), whole numbers
     "Read labels.\n\nRaises TypeError for what is not whole numbers, ValueError for a wrong length or a component that is not there."
     if labels is None: return np.full(n, -1)
+    as_array(labels, "labels") # ragged, empty or no numbers: refused here
     array = np.asarray(labels)
     if array.dtype.kind not in "iu": raise TypeError("labels must be whole numbers, −1 where the component is unknown; "
                                                      f"got values of type {array.dtype}")

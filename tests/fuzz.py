@@ -114,6 +114,16 @@ def options(a, n):
     return out
 
 
+def holes(a, x, given):
+    "Data with missing values or known labels, where `fit` takes them."
+    rng, table = a.rng, x.reshape(len(x), -1)
+    if "labels" in OPTIONS and rng.random() < .15: given["labels"] = np.where(rng.random(len(x)) < .5, -1, rng.integers(0, a.K, len(x)))
+    if "missing" in OPTIONS and rng.random() < .15:
+        given["missing"] = "em"
+        x = np.where(rng.random(table.shape) < rng.choice([.05, .3, .7]), nan, table).reshape(x.shape)
+    return x, given
+
+
 def finite(what, value):
     if not np.all(np.isfinite(value)): raise Wrong(f"{what} is {value}")
 
@@ -127,10 +137,13 @@ def examine(a, x, trace, given):
     total = len(x) if w is None else float(np.sum(w))
     climbing = not any(np.any(getattr(b, "reg_covar", 0) > 0) for b in model.components)
     room = 1e-10 * (np.abs(trace.objective[:-1]) + total) + total * max(map(_blur, (s.model for s in trace.steps)))
+    if any(getattr(b, "floor", None) is not None for b in model.components): room[:1] = inf # the start may lie below the floor
     if climbing and np.any(np.diff(trace.objective) < -room): raise Wrong(f"ℓ fell: {np.diff(trace.objective).min()} of {trace.loglik}")
-    own = model.loglik(x, w)
+    own = model.e_step(x, sample_weight=w, **{k: given[k] for k in ("labels", "missing") if k in given}).loglik
     if abs(own - trace.loglik) > 1e-9 * (abs(own) + total): raise Wrong(f"ℓ is reported as {trace.loglik!r}, and is {own!r}")
     x = x if w is None else x[np.asarray(w) > 0] # the others need not be possible
+    x = x[~np.isnan(x.reshape(len(x), -1)).any(1)]
+    if not len(x): return trace.reason
     r = model.responsibilities(x)
     finite("responsibilities", r)
     if abs(r.sum(1) - 1).max() > 1e-12: raise Wrong("responsibilities do not sum to 1")
@@ -148,7 +161,7 @@ def clear(error, names):
     return type(error) in (ValueError, TypeError, Degenerate) and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", str(error)) for n in names)
 
 
-ARGUMENTS = "x", "r", "model", "components", "weights", "sample_weight", "log_prob", "component", "covariance", "floor"
+ARGUMENTS = "x", "r", "model", "components", "weights", "sample_weight", "log_prob", "component", "covariance", "floor", "labels", "missing", "columns"
 
 
 def regular(seed):
@@ -159,8 +172,7 @@ def regular(seed):
     try:
         model = begin(a, x, model)
         model = guarded(a, x, given["sample_weight"], model)
-        if any(getattr(b, "floor", None) is not None for b in model.components): # monotone from a start that lies above the floor
-            model = model.m_step(model.e_step(x, sample_weight=given["sample_weight"]))
+        x, given = holes(a, x, given)
         trace = fit(model, x, **given)
     except Exception as error:
         if clear(error, ARGUMENTS): return "refused: " + re.sub(r"[-+\d.e]*\d[-+\d.e]*", "#", str(error))[:60]
