@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['InvalidParameter', 'GaussianMixture', 'MixtureModel', 'Selection', 'select']
 
-# %% ../nbs/11_estimators.ipynb #a4dac236
+# %% ../nbs/11_estimators.ipynb #1be2f994
 import warnings
 from dataclasses import dataclass, replace
 
@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.linalg import solve_triangular
 from scipy.optimize import linear_sum_assignment
+from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -159,7 +160,7 @@ def _as_labels(labels, n, K):
                                    f"labels[{bad.argmax()}] is {array[bad.argmax()]:g}")
     return array.astype(int)
 
-# %% ../nbs/11_estimators.ipynb #3be58840
+# %% ../nbs/11_estimators.ipynb #f874b5b3
 class _Checked(_MixtureEstimator):
     "Reading parameters and data."
 
@@ -181,8 +182,11 @@ class _Checked(_MixtureEstimator):
 
     def _read(self, X, reset=False):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
-        return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
-                             ensure_all_finite="allow-nan" if self.missing else True)
+        try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
+                                  ensure_all_finite="allow-nan" if self.missing else True)
+        except ValueError as error:
+            if "contains NaN" not in str(error): raise
+            raise ValueError('Input X contains NaN; if NaN stands for a missing value, say missing="em"') from None
 
     def _data(self, X):
         "X in the form that the model reads."
@@ -204,7 +208,7 @@ class _Checked(_MixtureEstimator):
         tags.input_tags.allow_nan = self.missing == "em"
         return tags
 
-# %% ../nbs/11_estimators.ipynb #58f15ece
+# %% ../nbs/11_estimators.ipynb #626b85cb
 class _Fitted(_Checked):
     "What a fitted estimator can do."
 
@@ -236,8 +240,11 @@ class _Fitted(_Checked):
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
     def _criterion(self, name, X, sample_weight):
-        check_is_fitted(self)
-        return getattr(selection, name)(self._mixture(), self._data(self._read(X)), sample_weight)
+        log_p = self.score_samples(X)
+        w = as_sample_weight(sample_weight, len(log_p))
+        n, size = selection._count(sample_weight, len(w)), self._mixture().n_parameters
+        score = -2 * float(log_p[w > 0] @ w[w > 0]) + size * (2 if name == "aic" else np.log(n))
+        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1)) if name == "icl" else score
 
     def aic(self, X, sample_weight=None):
         "Akaike's information criterion of the fit, for X. Smaller is better."

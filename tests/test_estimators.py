@@ -1,0 +1,362 @@
+"The estimators: scikit-learn's own checks, its names and shapes, and what is to differ."
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import sklearn.mixture
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import emlit
+from emlit import GaussianMixture, MixtureModel, MultivariateNormal, Normal, Poisson, select
+from emlit.data import load_deaths, load_faithful, load_iris
+
+Sklearn = sklearn.mixture.GaussianMixture
+STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
+each_structure = pytest.mark.parametrize("structure", STRUCTURES)
+faithful, (iris, species) = load_faithful(), load_iris(species=True)
+
+def rng(seed=0): return np.random.default_rng(seed)
+
+
+# scikit-learn's checks
+
+@parametrize_with_checks([GaussianMixture(), MixtureModel("normal"), GaussianMixture(2, covariance_type="tied_diag")])
+def test_check_estimator(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
+# names and shapes
+
+@pytest.mark.parametrize("structure", STRUCTURES[:3] + STRUCTURES[4:5])
+def test_attributes_are_those_of_scikit_learn(structure):
+    a, b = (cls(2, covariance_type=structure, random_state=0).fit(iris) for cls in (GaussianMixture, Sklearn))
+    theirs = {name for name in vars(b) if name.endswith("_")}
+    assert theirs <= {name for name in vars(a) if name.endswith("_")}
+    for name in theirs: assert np.shape(getattr(a, name)) == np.shape(getattr(b, name)) or name == "lower_bounds_"
+    assert set(b.get_params()) <= set(a.get_params())
+    for method in ("fit", "fit_predict", "predict", "predict_proba", "score", "score_samples", "sample", "aic", "bic"): assert hasattr(a, method)
+
+@each_structure
+def test_precisions_invert_covariances(structure):
+    g = GaussianMixture(3, covariance_type=structure, random_state=0).fit(iris)
+    U, P, S = g.precisions_cholesky_, g.precisions_, g.covariances_
+    if structure in ("full", "tied"):
+        assert_allclose(P @ S, np.broadcast_to(np.eye(4), P.shape), atol=1e-8)
+        assert_allclose(U @ np.swapaxes(U, -1, -2), P, rtol=1e-6, atol=1e-9)
+        assert_array_equal(np.tril(U, -1), 0)
+    else:
+        assert_allclose(P * S, np.ones_like(S))
+        assert_allclose(U**2, P)
+
+@pytest.mark.parametrize("structure", STRUCTURES[:3] + STRUCTURES[4:5])
+def test_every_method_agrees_with_scikit_learn_on_the_same_parameters(structure):
+    g, s = (cls(3, covariance_type=structure, random_state=0) for cls in (GaussianMixture, Sklearn))
+    g.fit(iris)
+    for name in ("weights_", "means_", "covariances_", "precisions_cholesky_"): setattr(s, name, getattr(g, name))
+    assert_array_equal(g.predict(iris), s.predict(iris))
+    assert_allclose(g.predict_proba(iris), s.predict_proba(iris), rtol=1e-6, atol=1e-12)
+    assert_allclose(g.score_samples(iris), s.score_samples(iris), rtol=1e-8)
+    for method in ("score", "aic", "bic"): assert_allclose(getattr(g, method)(iris), getattr(s, method)(iris), rtol=1e-9)
+    assert g._n_parameters() == s._n_parameters()
+
+def test_attributes_may_be_set_by_hand():
+    g, h = GaussianMixture(2, random_state=0).fit(faithful), GaussianMixture(2)
+    for name in ("weights_", "means_", "precisions_cholesky_"): setattr(h, name, getattr(g, name))
+    assert_allclose(h.score_samples(faithful), g.score_samples(faithful), rtol=1e-10)
+    g.means_ += 100
+    assert g.score(faithful) < -100
+
+@pytest.mark.parametrize("name, value", [("weights_init", [.2, .8]), ("means_init", [[2., 55], [4, 80]]), ("precisions_init", [np.eye(2)] * 2)])
+def test_what_is_given_is_the_start(name, value):
+    g = GaussianMixture(2, max_iter=0, random_state=0, **{name: value}).fit(faithful)
+    assert_allclose(getattr(g, name.replace("init", "")), value)
+
+def test_the_same_start_leads_to_scikit_learns_end():
+    given = dict(weights_init=[.4, .6], means_init=[[2., 55], [4.5, 80]], precisions_init=[np.diag([2, 1 / 40])] * 2)
+    a = GaussianMixture(2, **given, tol=1e-12).fit(faithful)
+    b = Sklearn(2, **given, reg_covar=0, tol=1e-12, max_iter=1000).fit(faithful)
+    assert_allclose(a.trace_.loglik, -1130.263960, atol=1e-5)
+    assert_allclose(a.means_, b.means_, rtol=1e-6)
+    assert_allclose(a.weights_[0], .355873, atol=1e-5)
+
+def test_a_number_is_added_as_in_scikit_learn():
+    given = dict(weights_init=[.4, .6], means_init=[[2., 55], [4.5, 80]], precisions_init=[np.diag([2, 1 / 40])] * 2, reg_covar=.3, max_iter=7, tol=0)
+    with pytest.warns(ConvergenceWarning): a = GaussianMixture(2, **given, accelerate=None).fit(faithful)
+    with pytest.warns(ConvergenceWarning): b = Sklearn(2, **given).fit(faithful)
+    assert_allclose(a.covariances_, b.covariances_, rtol=1e-9)
+
+
+# what differs
+
+def test_the_stop_is_not_fooled():
+    assert_allclose(GaussianMixture(3, covariance_type="tied", random_state=0).fit(faithful).trace_.loglik, -1126.315928, atol=1e-4)
+
+def test_iris_from_every_seed():
+    for seed in range(10): assert_allclose(GaussianMixture(3, random_state=seed).fit(iris).trace_.loglik, -180.185477, atol=1e-4)
+
+@each_structure
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_units_do_not_matter(structure, scale):
+    a, b = (GaussianMixture(3, covariance_type=structure, random_state=0).fit(c * iris) for c in (1, scale))
+    assert_allclose(b.means_, scale * a.means_, rtol=1e-4)
+    assert_allclose(b.score(scale * iris), a.score(iris) - 4 * np.log(scale), rtol=1e-6)
+
+@pytest.mark.parametrize("max_iter", [1, 3, 1000])
+def test_the_bound_is_that_of_the_final_parameters(max_iter):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        g = GaussianMixture(3, max_iter=max_iter, init_params="random", random_state=0).fit(iris)
+    assert_allclose(g.lower_bound_, g.score(iris), rtol=1e-12)
+    assert g.lower_bounds_[-1] == g.lower_bound_ and g.trace_.loglik == g.lower_bound_ * 150
+    assert g.reason_ == g.trace_.reason and g.converged_ == g.trace_.converged
+
+def test_no_warning_without_a_cause():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianMixture(3, random_state=0).fit(iris)
+        GaussianMixture(3, random_state=0, max_iter=0).fit(iris)
+
+def test_a_short_run_warns_with_its_reason():
+    with pytest.warns(ConvergenceWarning, match="did not converge.*max_iter after 2 iterations"): GaussianMixture(3, max_iter=2, tol=0).fit(iris)
+
+def test_an_end_on_the_guard_is_named_and_avoided():
+    x = np.r_[faithful, np.repeat(faithful[:1], 10, axis=0)]
+    given = dict(means_init=[faithful[0], faithful.mean(0)], precisions_init=[1e6 * np.eye(2), .01 * np.eye(2)])
+    with pytest.warns(ConvergenceWarning, match="component 0 sits on its floor"): spike = GaussianMixture(2, **given).fit(x)
+    sane = GaussianMixture(2, random_state=0, n_init=3).fit(x)
+    assert spike.reason_ == "guarded" and spike.converged_ and sane.reason_ == "converged"
+
+def test_the_better_of_two_runs_is_kept():
+    one = [GaussianMixture(3, random_state=s, init_params="random").fit(iris).lower_bound_ for s in range(3)]
+    g = rng()
+    several = GaussianMixture(3, random_state=g, n_init=5, init_params="random").fit(iris)
+    g = rng()
+    alone = [GaussianMixture(3, random_state=g, init_params="random").fit(iris).lower_bound_ for _ in range(5)]
+    assert_allclose(several.lower_bound_, max(alone), rtol=1e-12)
+    assert len(set(one)) > 1
+
+@pytest.mark.parametrize("recipe", ["kmeans", "k-means++", "random", "random_from_data"])
+def test_every_recipe_works_and_a_seed_repeats_it(recipe):
+    make = lambda: GaussianMixture(2, init_params=recipe, random_state=3, n_init=2).fit(faithful)
+    assert_array_equal(make().means_, make().means_)
+    assert_allclose(make().trace_.loglik, -1130.26396, atol=1e-4)
+
+@pytest.mark.parametrize("state", [None, 5, np.random.RandomState(5), np.random.default_rng(5)], ids=["None", "int", "RandomState", "Generator"])
+def test_every_random_state(state):
+    x, y = GaussianMixture(2, random_state=state).fit(faithful).sample(7)
+    assert x.shape == (7, 2) and y.shape == (7,) and np.all(np.diff(y) >= 0)
+
+def test_no_seed_means_numpys_global_one():
+    def fit():
+        np.random.seed(1)
+        return GaussianMixture(3, init_params="random").fit(iris).means_
+    assert_array_equal(fit(), fit())
+
+def test_warm_start_goes_on():
+    g = GaussianMixture(3, covariance_type="tied", warm_start=True, max_iter=5, random_state=0, accelerate=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        bounds = [g.fit(faithful).lower_bound_ for _ in range(60)]
+    assert np.all(np.diff(bounds) > -1e-12) and g.converged_
+    assert_allclose(272 * bounds[-1], -1126.315928, atol=1e-3)
+    with pytest.raises(ValueError, match="warm_start must go on with the same n_components"): g.set_params(n_components=2).fit(faithful)
+
+def test_verbose_prints(capsys):
+    GaussianMixture(2, verbose=2, verbose_interval=2, random_state=0).fit(faithful)
+    out = capsys.readouterr().out
+    assert "Initialization 0" in out and "Iteration 2" in out and "converged" in out
+
+
+# weights, labels, gaps
+
+@each_structure
+def test_integer_weights_are_repeated_rows(structure):
+    w = rng().integers(0, 4, 150)
+    a = GaussianMixture(3, covariance_type=structure, random_state=0).fit(iris, sample_weight=w)
+    b = GaussianMixture(3, covariance_type=structure, random_state=0).fit(rng(1).permutation(np.repeat(iris, w, axis=0)))
+    assert_allclose(a.means_, b.means_, rtol=1e-6)
+    assert_allclose(a.bic(iris, w), b.bic(np.repeat(iris, w, axis=0)), rtol=1e-9)
+    assert_allclose(a.score(iris, sample_weight=w), a.lower_bound_, rtol=1e-10)
+
+def test_labels_hold_components():
+    labels = np.where(rng().random(150) < .2, species, -1)
+    g = GaussianMixture(3, random_state=0).fit(iris, labels=labels)
+    assert np.mean(g.predict(iris) == species) > .95
+
+def test_missing_values():
+    x = np.where(rng().random(iris.shape) < .1, np.nan, iris)
+    g = GaussianMixture(3, missing="em", random_state=0).fit(x)
+    assert_allclose(g.score(x), g.lower_bound_, rtol=1e-9)
+    assert g.icl(x) > g.bic(x) and g.predict(x).shape == (150,)
+    with pytest.raises(ValueError, match='say missing="em"'): GaussianMixture(3).fit(x)
+
+def test_criteria_are_those_of_the_functions():
+    g = GaussianMixture(3, random_state=0).fit(iris)
+    for name in ("aic", "bic", "icl"): assert_allclose(getattr(g, name)(iris), getattr(emlit, name)(g.model_, iris), rtol=1e-12)
+
+
+# company
+
+def test_pipeline_search_clone_and_pickle():
+    search = GridSearchCV(make_pipeline(StandardScaler(), GaussianMixture(random_state=0)), {"gaussianmixture__n_components": [1, 2, 3]}, cv=3)
+    best = search.fit(rng().permutation(iris)).best_estimator_
+    assert best[-1].n_components > 1
+    for again in (pickle.loads(pickle.dumps(best)), joblib.load(_dumped(best))): assert_array_equal(again.predict(iris), best.predict(iris))
+    assert not hasattr(clone(best[-1]), "weights_")
+    assert "GaussianMixture" in best._repr_html_()
+
+def _dumped(value):
+    from io import BytesIO
+    out = BytesIO()
+    joblib.dump(value, out)
+    out.seek(0)
+    return out
+
+def test_feature_names():
+    frame = pytest.importorskip("pandas").DataFrame(faithful, columns=["eruptions", "waiting"])
+    g = GaussianMixture(2, random_state=0).fit(frame)
+    assert list(g.feature_names_in_) == ["eruptions", "waiting"]
+    assert_array_equal(g.predict(frame), g.fit_predict(frame))
+    with pytest.raises(ValueError, match="Feature names must be in the same order"): g.predict(frame[["waiting", "eruptions"]])
+
+def test_not_fitted():
+    for method in ("predict", "predict_proba", "score", "score_samples", "aic", "bic", "icl"):
+        with pytest.raises(NotFittedError): getattr(GaussianMixture(), method)(iris)
+    with pytest.raises(NotFittedError): GaussianMixture().sample()
+
+
+# bad parameters and data
+
+BAD = [
+    (dict(n_components=0), "n_components must be at least 1; got 0"), (dict(n_components=1.5), "n_components must be a whole number"),
+    (dict(covariance_type="ful"), "covariance_type must be one of 'full'"), (dict(covariance_type=3), "covariance_type must be one of"),
+    (dict(tol=-1), "tol must be at least 0"), (dict(tol=np.nan), "tol must be finite"), (dict(tol="a"), "tol must hold real numbers"),
+    (dict(reg_covar=-1), "reg_covar must be at least 0"), (dict(reg_covar="floor"), "reg_covar must be one of 'guard'"), (dict(max_iter=-1), "max_iter must be at least 0"),
+    (dict(n_init=0), "n_init must be at least 1"), (dict(init_params="kmean"), "init_params must be one of 'kmeans'"), (dict(warm_start="yes"), "warm_start must be True or False"),
+    (dict(verbose_interval=0), "verbose_interval must be at least 1"), (dict(missing="drop"), "missing must be one of 'em'"), (dict(random_state="x"), "cannot be used to seed"),
+    (dict(n_components=2, weights_init=[.5, .6]), "weights_init must sum to 1"), (dict(n_components=2, weights_init=[1.]), "weights_init must have shape"),
+    (dict(n_components=2, means_init=[[1., 2]]), "means_init must have shape"), (dict(n_components=2, precisions_init=[np.eye(2)]), "precisions_init must have shape"),
+    (dict(n_components=1, precisions_init=[[[1, 2], [2, 1]]]), r"precisions_init\[0\] must be positive definite; its smallest eigenvalue is -1"),
+    (dict(n_components=1, precisions_init=[[[1, 2], [0, 1]]]), r"precisions_init\[0\] must be symmetric"), (dict(n_components=300), "Expected n_samples >= n_components")]
+
+@pytest.mark.parametrize("params, message", BAD, ids=[str(m)[:40] for _, m in BAD])
+def test_bad_parameters(params, message):
+    with pytest.raises(ValueError, match=message): GaussianMixture(**params).fit(faithful)
+
+def test_bad_parameters_are_type_errors_too():
+    with pytest.raises(TypeError): GaussianMixture(n_components="2").fit(faithful)
+
+DATA = [
+    (faithful[0], "Expected 2D array, got 1D array"), (faithful[None], "expected <= 2|dim 3"), (faithful[:0], "0 sample"), (faithful[:1], "minimum of 2"), (faithful[:, :0], "0 feature"),
+    (faithful + 0j, "Complex data not supported"), (np.where(faithful > 90, np.inf, faithful), "infinity"), ([["a", "b"], ["c", "d"]], "could not convert|Unable to convert"),
+    (np.tile([[1., 2], [3, 4]], (9, 1)), "n_components = 3 distinct rows; got 2")]
+
+@pytest.mark.parametrize("X, message", DATA, ids=[m[:20] for _, m in DATA])
+@pytest.mark.parametrize("make", [lambda: GaussianMixture(3), lambda: MixtureModel("normal", 3)], ids=["GaussianMixture", "MixtureModel"])
+def test_bad_data(make, X, message):
+    with pytest.raises(ValueError, match=message): make().fit(X)
+
+def test_sparse_data():
+    from scipy.sparse import csr_array
+    with pytest.raises(TypeError, match="[Ss]parse"): GaussianMixture().fit(csr_array(faithful))
+
+def test_another_number_of_features():
+    with pytest.raises(ValueError, match="X has 1 features, but GaussianMixture is expecting 2"): GaussianMixture().fit(faithful).predict(faithful[:, :1])
+
+@pytest.mark.parametrize("labels, message", [([0, 1], "one number for each of the 272 rows"), (np.full(272, 2), "to n_components - 1 = 1"), (np.full(272, .5), "whole numbers")])
+def test_bad_labels(labels, message):
+    with pytest.raises(ValueError, match=message): GaussianMixture(2).fit(faithful, labels=labels)
+
+
+# other families
+
+def test_times_deaths():
+    values, days = load_deaths()
+    for family in ("poisson", Poisson, Poisson([1., 2])):
+        m = MixtureModel(family, None if isinstance(family, Poisson) else 2, tol=1e-12, random_state=0).fit(values[:, None], sample_weight=days)
+        assert_allclose(m.trace_.loglik, -1989.945860, atol=1e-5)
+        assert_allclose(m.weights_.min(), .3598854, atol=1e-4)
+
+FAMILIES = {
+    "bernoulli": ({}, lambda g: g.integers(0, 2, (60, 3))), "binomial": ({"n": 5}, lambda g: g.integers(0, 6, (60, 2))), "categorical": ({}, lambda g: g.integers(0, 3, (60, 2))),
+    "multinomial": ({"n": 6}, lambda g: g.multinomial(6, [.2, .3, .5], 60)), "poisson": ({}, lambda g: g.poisson(3, (60, 1))), "exponential": ({}, lambda g: g.exponential(2, (60, 2))),
+    "geometric": ({}, lambda g: g.geometric(.3, (60, 1)) - 1), "gamma": ({}, lambda g: g.gamma(2, 1, (60, 1))), "normal": ({}, lambda g: g.normal(size=(60, 3))),
+    "multivariate_normal": ({"structure": "tied"}, lambda g: g.normal(size=(60, 2)))}
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family(family):
+    params, draw = FAMILIES[family]
+    x = draw(rng())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        m = MixtureModel(family, 2, family_params=params, max_iter=50, random_state=0).fit(x)
+    assert np.all(np.diff(m.lower_bounds_) > -1e-10) and m.n_features_in_ == x.shape[1]
+    assert m.predict_proba(x).shape == (60, 2) and m.score_samples(x).shape == (60,)
+    drawn, z = m.sample(5)
+    assert drawn.shape == (5, x.shape[1]) and z.shape == (5,)
+    assert_allclose(m.score(x), m.lower_bound_, rtol=1e-10)
+
+def test_several_families_side_by_side():
+    x = np.r_[rng().normal(0, 1, 300), rng(1).uniform(-40, 40, 30)][:, None]
+    m = MixtureModel(["normal", "uniform"], family_params=[{}, {"low": [-40], "high": [40]}], random_state=0, n_init=3).fit(x)
+    assert_allclose(m.weights_, [300 / 330, 30 / 330], atol=.03)
+    assert_allclose(m.model_.components[0].std, 1, atol=.15)
+
+def test_normal_columns_are_the_diagonal_gaussian():
+    a, b = MixtureModel("normal", 3, tol=1e-12, random_state=0).fit(iris), GaussianMixture(3, covariance_type="diag", tol=1e-12, random_state=0).fit(iris)
+    assert_allclose(a.lower_bound_, b.lower_bound_, atol=1e-6)
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: MixtureModel("cauchy"), "family must be one of 'bernoulli'"), (lambda: MixtureModel(3), "family must be a name"), (lambda: MixtureModel([]), "at least one family"),
+    (lambda: MixtureModel("binomial", 2), "Binomial needs n"), (lambda: MixtureModel("normal", family_params=3), "family_params must be a dictionary"),
+    (lambda: MixtureModel(Normal([0., 1], [1, 1]), 3), "n_components must be that of the template, 2"), (lambda: MixtureModel(["normal", "uniform"], [1]), "one value for each of the 2 families"),
+    (lambda: MixtureModel("poisson", 2), "x must be"), (lambda: MixtureModel("normal", guard="yes"), "guard must be True or False")])
+def test_bad_models(make, message):
+    with pytest.raises((ValueError, TypeError), match=message): make().fit(faithful[:, :1] - 3)
+
+
+# the grid
+
+def test_select_finds_the_model_of_the_literature():
+    found = select(faithful, range(1, 5), n_jobs=1, progress=False)
+    assert (found.best.n_components, found.best.covariance_type) == (3, "tied")
+    assert len(found.table) == 16 and found.table[found.order[0]]["bic"] == min(row["bic"] for row in found.table)
+    assert_allclose(found.best.bic(faithful), found.table[found.order[0]]["bic"])
+    assert "tied" in repr(found) and "<table>" in found._repr_html_()
+
+def test_select_is_the_same_in_parallel():
+    a, b = (select(faithful, [1, 2], "full", n_jobs=n, progress=False) for n in (1, 2))
+    assert a.table == b.table
+
+def test_select_takes_another_estimator_and_lists_failures():
+    found = select(faithful[:, :1], [1, 2, 999], estimator=MixtureModel("normal", random_state=0), n_jobs=1, progress=False)
+    assert [row["reason"] for row in found.table] == ["converged", "converged", "failed"] and found.best.n_components == 2
+    with pytest.raises(ValueError, match="Expected n_samples"): select(faithful, [999], n_jobs=1, progress=False)
+
+@pytest.mark.parametrize("args, message", [(dict(criterion="dic"), "criterion must be one of"), (dict(structures="round"), "structures must be one of"), (dict(n_components=[]), "must not be empty"),
+                                           (dict(structures=[]), "must not be empty"), (dict(n_components=[0]), "at least 1")])
+def test_bad_grids(args, message):
+    with pytest.raises((ValueError, TypeError), match=message): select(faithful, **{"n_components": [1], "n_jobs": 1, "progress": False} | args)
+
+
+# size
+
+def test_a_fit_of_many_rows_makes_no_table_for_the_start():
+    import tracemalloc
+    x = rng().normal(size=(300_000, 2)) + 5 * rng(1).integers(0, 3, (300_000, 1))
+    g = GaussianMixture(8, max_iter=0, random_state=0)
+    tracemalloc.start()
+    g.fit(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * x.nbytes
