@@ -58,7 +58,7 @@ $(VENV)/.bench: $(READY)
 	@touch $@
 
 bench: $(VENV)/.bench  ## emlit beside its peers (8 minutes; QUICK=1: two): tables, results/*.json and pictures in benchmarks/
-	@env -u OPENBLAS_NUM_THREADS $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
+	@env -u OPENBLAS_NUM_THREADS $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick) $(if $(THREADS),--threads $(THREADS))
 
 N    ?= 100000
 SEED ?= 0

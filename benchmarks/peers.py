@@ -29,6 +29,12 @@ def timed(f, *args, **kw):
     return perf_counter() - begin, result
 
 
+def precisions(covs):
+    "The inverses, symmetric to the last digit, as scikit-learn wants them."
+    W = np.linalg.inv(np.linalg.cholesky(covs))
+    return W.swapaxes(-1, -2) @ W
+
+
 class Peer:
     "What peers share."
     name = "?"
@@ -115,7 +121,7 @@ class Sklearn(Peer):
     def fit(self, x, start, reg, m):
         from sklearn.mixture import GaussianMixture
         model = GaussianMixture(len(start.weights), tol=0, reg_covar=reg, max_iter=m, weights_init=start.weights,
-                                means_init=start.means, precisions_init=np.linalg.inv(start.covs))
+                                means_init=start.means, precisions_init=precisions(start.covs))
         seconds, _ = timed(model.fit, x)
         return seconds, Parameters(model.weights_, model.means_, model.covariances_)
 

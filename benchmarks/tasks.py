@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 
 import cases
-from peers import PEERS, timed
+from peers import PEERS, precisions, timed
 
 
 def iterate(peer, case, m, keep=False, threads=None):
@@ -165,7 +165,7 @@ def sklearn_stop(case):
     from sklearn.mixture import GaussianMixture
     x, start = cases.load(case)
     model = GaussianMixture(case.K, reg_covar=case.reg, max_iter=100_000, weights_init=start.weights,
-                            means_init=start.means, precisions_init=np.linalg.inv(start.covs))
+                            means_init=start.means, precisions_init=precisions(start.covs))
     seconds, _ = timed(model.fit, x)
     return seconds, float(model.score(x) * len(x)), int(model.n_iter_)
 
