@@ -13,11 +13,13 @@ from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
+from emlit.uncertainty import bootstrap, bootstrap_lrt, canonical, match, multistart, permute, standard_errors
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma",
-           "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial", "MultivariateNormal", "Normal",
-           "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform", "Univariate", "aic", "bic", "elbo", "em", "entropy", "fit",
-           "icl", "impute", "kl", "q_function", "regress", "scale_floor", "select"]
+           "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial", "MultivariateNormal",
+           "Normal", "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform", "Univariate", "aic", "bic", "bootstrap",
+           "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit", "icl", "impute", "kl", "match", "multistart",
+           "permute", "q_function", "regress", "scale_floor", "select", "standard_errors"]
 
 
 def __getattr__(name):

@@ -177,7 +177,7 @@ def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, move
                 at += np.size(value) // (1 if k is None else K)
         first += K
 
-# %% ../nbs/14_uncertainty.ipynb #604282c2
+# %% ../nbs/14_uncertainty.ipynb #841f7ac2
 def _chart(mixture, x, frozen=()):
     "The chart of a mixture."
     values = mixture.parameters()
@@ -187,7 +187,8 @@ def _chart(mixture, x, frozen=()):
         free += [at + e for e in entries]
         columns += [touched] * len(moves)
     A = np.reshape(A, (len(A), len(names))).T
-    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()])
+    known = set(frozen) | ({"weights"} if mixture.n_components == 1 else set())
+    held = np.repeat([n in known for n in values], [np.size(v) for v in values.values()])
     fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
     return Chart(mixture, A, np.array(free, int), fixed, tuple(columns))
 
@@ -331,7 +332,7 @@ def _from_map(chart, x, weighting, freezing, loglik):
     except np.linalg.LinAlgError: complete = np.full((p, p), np.nan)
     return score, observed, (complete + complete.T) / 2
 
-# %% ../nbs/14_uncertainty.ipynb #788775d9
+# %% ../nbs/14_uncertainty.ipynb #b32dcd79
 _NOTHING = 1e-7 # a share of information below this counts as none
 
 def _spectrum(observed, complete):
@@ -340,6 +341,8 @@ def _spectrum(observed, complete):
     except (np.linalg.LinAlgError, ValueError): # the complete information is not positive, or not known
         size = np.abs(np.diag(observed))
         return (*eigh(observed, np.diag(np.where(size > 0, size, 1))), False)
+
+def _fractions(shares): return np.where(np.abs(1 - shares) < 1e-10, 0, 1 - shares) # rounding alone is nothing
 
 # %% ../nbs/14_uncertainty.ipynb #5158ff04
 #| code-fold: true
@@ -350,7 +353,7 @@ def _in_words(direction, names):
     terms = [f"{c:+.3g} {n}" for c, n in zip(direction, names) if abs(c) > 1e-3]
     return " ".join(terms[:6] + [f"… ({len(terms) - 6} more)"] * (len(terms) > 6))
 
-# %% ../nbs/14_uncertainty.ipynb #a072fd76
+# %% ../nbs/14_uncertainty.ipynb #dc731075
 #| code-fold: true
 #| code-summary: "_invert"
 def _invert(V, shares, C, A):
@@ -358,8 +361,8 @@ def _invert(V, shares, C, A):
     good = shares > _NOTHING
     var = (V[:, good] / shares[good]) @ V[:, good].T
     full, bad = A @ V, ~good
-    size = np.abs(A) @ np.abs(V) + 1e-300
-    hit = np.abs(full[:, bad]) > 1e-6 * size[:, bad]
+    size = np.linalg.norm(full, axis=1, keepdims=True) # standard errors, if nothing were missing
+    hit = np.abs(full[:, bad]) > 1e-5 * size
     spoilt = np.any(hit[:, shares[bad] < -_NOTHING], axis=1)
     variances = np.where(spoilt, np.nan, np.where(hit.any(1), np.inf, np.einsum("fi,ij,fj->f", A, var, A)))
     return C @ var @ C.T, variances
@@ -428,7 +431,7 @@ def _quantile(level):
     if not 0 < level < 1: raise ValueError(f"level must be above 0 and below 1; got {level}")
     return ndtri((1 + level) / 2)
 
-# %% ../nbs/14_uncertainty.ipynb #ef56f384
+# %% ../nbs/14_uncertainty.ipynb #f9cab44a
 #| code-fold: true
 #| code-summary: "_report"
 def _report(chart, score, observed, complete, method):
@@ -448,7 +451,7 @@ def _report(chart, score, observed, complete, method):
     combos = back.T @ np.linalg.inv(V).T[:, ~flat]
     notes = _notes(chart.names, chart, distance, C @ V[:, flat], C @ V[:, rising], combos)
     return StandardErrors(chart.model, tuple(chart.names), _flat(values)[chart.free], errors[chart.free], cov,
-                          back.T @ observed @ back, back.T @ complete @ back, 1 - shares if known else np.full(len(shares), np.nan),
+                          back.T @ observed @ back, back.T @ complete @ back, _fractions(shares) if known else np.full(len(shares), np.nan),
                           back.T @ score, distance, C @ V[:, flat], C @ V[:, rising], combos, chart.fixed, by_name, method, notes)
 
 # %% ../nbs/14_uncertainty.ipynb #bb7b03d6
@@ -535,13 +538,14 @@ def _rows_of(block, name): # (K, …)
     "A parameter as one row for each component."
     return np.reshape(block.parameters()[name], (block.n_components, -1))
 
-# %% ../nbs/14_uncertainty.ipynb #58975a75
+# %% ../nbs/14_uncertainty.ipynb #535fc75a
 #| code-fold: true
 #| code-summary: "_as_order"
 def _as_order(model, order):
     "Read a permutation of components that stays inside blocks."
-    order = as_array(order, "order", ndim=(1,)).astype(int)
+    order = as_array(order, "order", ndim=(1,))
     if sorted(order) != list(range(model.n_components)): raise ValueError(f"order must be a permutation of 0 … {model.n_components - 1}; got {order.tolist()}")
+    order = order.astype(int)
     parts = np.split(order, np.cumsum([b.n_components for b in model.components])[:-1])
     first = 0
     for b, part in enumerate(parts):

@@ -36,11 +36,11 @@ def test_star_import_gives_every_public_name_and_nothing_else():
     assert names == sorted(emlit.__all__)
     assert {"em", "fit", "Mixture", "Bernoulli", "Binomial", "elbo", "kl", "q_function"} <= set(names)
 
-@pytest.mark.parametrize("module", ["bound", "checks", "coins", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "plots", "priors", "selection", "starts"])
+@pytest.mark.parametrize("module", ["bound", "checks", "coins", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "plots", "priors", "selection", "starts", "uncertainty"])
 def test_modules_are_at_hand_after_import_emlit(module):
     python(f"import emlit; emlit.{module}")
 
-@pytest.mark.parametrize("module", ["bound", "coins", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "plots", "priors", "selection", "starts"])
+@pytest.mark.parametrize("module", ["bound", "coins", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "plots", "priors", "selection", "starts", "uncertainty"])
 def test_no_module_hides_a_public_name(module):
     assert module not in emlit.__all__
 
