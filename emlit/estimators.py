@@ -208,15 +208,20 @@ class _Checked(_MixtureEstimator):
         tags.input_tags.allow_nan = self.missing == "em"
         return tags
 
-# %% ../nbs/11_estimators.ipynb #626b85cb
+# %% ../nbs/11_estimators.ipynb #01d7fc04
+_ROWS = 2**15 # so many rows at a time are asked for densities, to spare memory
+
+# %% ../nbs/11_estimators.ipynb #3f8fd550
 class _Fitted(_Checked):
     "What a fitted estimator can do."
 
     def _ask(self, method, X):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
-        X, given = self._data(self._read(X)), {"missing": self.missing} if self.missing else {}
-        return getattr(self._mixture(), method)(X, **given)
+        X, given, model = self._data(self._read(X)), {"missing": self.missing} if self.missing else {}, self._mixture()
+        if len(X) <= _ROWS: return getattr(model, method)(X, **given)
+        if not self.missing: model.check(X) # so that a message counts rows from the first
+        return np.concatenate([getattr(model, method)(X[i:i + _ROWS], **given) for i in range(0, len(X), _ROWS)])
 
     def predict(self, X):
         "The most probable component of each row, (n,)."
