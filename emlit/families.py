@@ -653,7 +653,7 @@ def _log_gamma(x, a, s): # x: (n, d); a and s: (d,), one component
     core = np.where(np.abs(t) < 0.5, np.log1p(np.maximum(t, -0.5)) - t, far)
     return (a * core - np.log(x) + 0.5 * np.log(a / (2 * np.pi)) - _stirling_rest(a)).sum(1)
 
-# %% ../nbs/04_families.ipynb #6604b359
+# %% ../nbs/04_families.ipynb #30fefd9e
 @dataclass(frozen=True, eq=False)
 class Gamma(Univariate):
     """Positive numbers with a long right tail: x > 0, mean shape · scale.
@@ -693,7 +693,11 @@ class Gamma(Univariate):
         _refuse_negative(stats.total[..., 0])
         mean, mean_log = np.moveaxis(_divide(stats.total, stats.weight, signed=True), -1, 0)
         if "shape" in freeze: return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
-        if "scale" in freeze: return Gamma(_inverse_digamma(mean_log - np.log(self.scale)), self.scale)
+        if "scale" in freeze:
+            ratio = mean_log - np.log(self.scale) # the shape is about the exponential of it
+            far = np.argwhere(~((ratio < 709) & (ratio > -1e300)))
+            if far.size: raise Degenerate(f"component {far[0][0]} has data so far from its frozen scale that its shape overflows")
+            return Gamma(_inverse_digamma(ratio), self.scale)
         spread = _log(mean) - mean_log
         small = np.argwhere(~(spread > 16 * np.finfo(float).eps * (1 + np.abs(mean_log))))
         if small.size: raise Degenerate(f"component {small[0][0]} varies too little: "
@@ -705,7 +709,7 @@ class Gamma(Univariate):
         "n numbers of each component."
         return as_rng(rng).gamma(self.shape, self.scale, (n, *self.shape.shape))
 
-# %% ../nbs/04_families.ipynb #b2a0a321
+# %% ../nbs/04_families.ipynb #42a600fa
 @dataclass(frozen=True, eq=False)
 class Uniform(Univariate):
     """Anything between low and high, all alike: a home for outliers. Nothing is estimated but the weight.
@@ -735,7 +739,8 @@ class Uniform(Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i); −inf outside component k."
-        return np.where(self._within(self.check(x)), -_sum_columns(np.log(self.high - self.low)), -np.inf)
+        half = np.log(self.high / 2 - self.low / 2) # the whole width may be more than a float holds
+        return np.where(self._within(self.check(x)), -_sum_columns(half + np.log(2)), -np.inf)
 
     def statistics(self, x, r) -> Stats: # total: (K,) zeros
         "The weight alone, given responsibilities r of shape (n, K)."
@@ -750,7 +755,8 @@ class Uniform(Univariate):
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n numbers of each component."
-        return as_rng(rng).uniform(self.low, self.high, (n, *self.low.shape))
+        u = as_rng(rng).random((n, *self.low.shape))
+        return np.clip(self.low * (1 - u) + self.high * u, self.low, self.high)
 
 # %% ../nbs/04_families.ipynb #54e69f1f
 @dataclass(frozen=True, eq=False)

@@ -98,26 +98,36 @@ def _add_to_vectors(block, stats, frozen, normal=None, inverse_wishart=None):
         square = square + times * (psi if square.ndim == 3 else np.diagonal(psi))
     return Moments(stats.weight + count, np.zeros(mean.shape), square, mean)
 
-# %% ../nbs/17_priors.ipynb #c8f8aa90
-def _log_beta(block, beta): return np.sum(xlogy(beta[0] - 1, block.p) + xlog1py(beta[1] - 1, -block.p))
+# %% ../nbs/17_priors.ipynb #819a6642
+def _log_beta(block, beta):
+    a, b = (_spread(v, block.p.shape, "beta") for v in beta)
+    return np.sum(xlogy(a - 1, block.p) + xlog1py(b - 1, -block.p))
 
-# %% ../nbs/17_priors.ipynb #53cd3f4e
-def _log_dirichlet(block, dirichlet): return np.sum(xlogy(dirichlet - 1, block.parameters()["p"]))
+# %% ../nbs/17_priors.ipynb #eb18d86d
+def _log_dirichlet(block, dirichlet):
+    p = block.parameters()["p"]
+    return np.sum(xlogy(_spread(dirichlet, p.shape, "dirichlet") - 1, p))
 
-# %% ../nbs/17_priors.ipynb #a3a57440
-def _log_gamma(block, gamma): return np.sum(xlogy(gamma[0] - 1, block.rate) - gamma[1] * block.rate)
+# %% ../nbs/17_priors.ipynb #a4d90d45
+def _log_gamma(block, gamma):
+    a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
+    return np.sum(xlogy(a - 1, block.rate) - b * block.rate)
 
-# %% ../nbs/17_priors.ipynb #2be4a49b
-def _log_inverse_gamma(v, a, b): return np.sum(-(a + 1) * np.log(v) - b / v)
+# %% ../nbs/17_priors.ipynb #cda014c5
+def _log_inverse_gamma(v, *pair):
+    a, b = (_spread(value, v.shape, "inverse_gamma") for value in pair)
+    return np.sum(-(a + 1) * np.log(v) - b / v)
 
 # %% ../nbs/17_priors.ipynb #7e216cdf
 def _log_of_gamma(block, inverse_gamma): return _log_inverse_gamma(block.scale, *inverse_gamma)
 
-# %% ../nbs/17_priors.ipynb #1bd9f96e
+# %% ../nbs/17_priors.ipynb #0fe3151f
 def _log_normals(block, normal=None, inverse_gamma=None):
     v, out = block.std**2, 0.0
     if inverse_gamma is not None: out += _log_inverse_gamma(v, *inverse_gamma)
-    if normal is not None: out += np.sum(-0.5 * np.log(v) - normal[1] * (block.mean - normal[0])**2 / (2 * v))
+    if normal is not None:
+        m, kappa = (_spread(value, v.shape, "normal") for value in normal)
+        out += np.sum(-0.5 * np.log(v) - kappa * (block.mean - m)**2 / (2 * v))
     return out
 
 # %% ../nbs/17_priors.ipynb #590b909c
@@ -127,7 +137,7 @@ def _matrices(block):
     if kind in ("full", "tied"): return cov.reshape(-1, d, d)
     return (cov.reshape(-1, 1) if kind.endswith("spherical") else cov.reshape(-1, d))[..., None] * np.eye(d)
 
-# %% ../nbs/17_priors.ipynb #973ac368
+# %% ../nbs/17_priors.ipynb #41d9a2e6
 def _log_vectors(block, normal=None, inverse_wishart=None):
     cov, d, out = _matrices(block), block.mean.shape[1], 0.0
     log_det = 2 * np.log(np.diagonal(np.linalg.cholesky(cov), axis1=1, axis2=2)).sum(1)
@@ -135,8 +145,9 @@ def _log_vectors(block, normal=None, inverse_wishart=None):
         df, psi = inverse_wishart[0], _psi(inverse_wishart[1], d)
         out -= 0.5 * np.sum((df + d + 1) * log_det + np.trace(np.linalg.solve(cov, psi), axis1=1, axis2=2))
     if normal is not None:
-        off = np.broadcast_to((block.mean - normal[0])[..., None], (*block.mean.shape, 1))
-        far = (np.broadcast_to(normal[1], block.mean.shape)[..., None] * off * np.linalg.solve(cov, off)).sum((1, 2))
+        m, kappa = (_spread(value, block.mean.shape, "normal") for value in normal)
+        off = (block.mean - m)[..., None]
+        far = (kappa[..., None] * off * np.linalg.solve(cov, off)).sum((1, 2))
         out -= 0.5 * np.sum(log_det + far)
     return out
 
@@ -181,7 +192,7 @@ def _read_prior(name, value):
             raise ValueError("scale of inverse_wishart must be a positive definite matrix, variances (d,) or one number")
     return pair
 
-# %% ../nbs/17_priors.ipynb #09cdad68
+# %% ../nbs/17_priors.ipynb #41349761
 @dataclass(frozen=True, eq=False, repr=False)
 class Prior:
     """Densities of the parameters, for MAP: `fit(model, x, prior=Prior(…))` climbs ℓ + log prior, equation (17.1).
@@ -230,5 +241,5 @@ class Prior:
 
     def log_prob(self, model) -> float:
         "The logarithm of the density of the model's parameters, up to a constant, in nats."
-        own = 0.0 if self.weights is None else np.sum(xlogy(self.weights - 1, model.weights))
+        own = 0.0 if self.weights is None else np.sum(xlogy(self.counts(np.zeros(len(model.weights))), model.weights))
         return float(own + sum(log(b, **given) for b, (_, log, given) in zip(model.components, self._for(model)) if given))
