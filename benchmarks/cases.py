@@ -27,6 +27,7 @@ class Case:
 
     @property
     def name(self):
+        if self.kind == "overlap": return f"overlapping, {_round(self.n)} × {self.d}, K = {self.K}"
         if self.kind == "digits": return f"digits, {self.n} × {self.d}, K = {self.K}"
         return f"{_round(self.n)} × {self.d}, K = {self.K}"
 
@@ -87,7 +88,7 @@ def load(case):
     if case.kind == "digits":
         x = digits()
         return x, grouped_start(x, case.K, case.reg)
-    x = clusters(case.n, case.d, case.K)
+    x = clusters(case.n, case.d, case.K, spread=1.5 if case.kind == "overlap" else 3.0)
     return x, broad_start(x, case.K)
 
 

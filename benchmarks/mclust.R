@@ -15,5 +15,6 @@ if (m > 0) {
   begin <- Sys.time(); fit <- Mclust(if (d == 1) x[, 1] else x, G = K, modelNames = if (d == 1) "V" else "VVV", verbose = FALSE)
 }
 took <- as.numeric(Sys.time() - begin, units = "secs")
+if (is.null(fit)) stop("Mclust found no model")
 p <- fit$parameters
 write(took, p$pro, p$mean, if (d == 1) rep(p$variance$sigmasq, length.out = K) else p$variance$sigma)
