@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from emlit import Bernoulli, Binomial, Mixture, coins, em, fit
+from emlit import Bernoulli, Binomial, Categorical, Mixture, MultivariateNormal, Normal, Poisson, bic, coins, data, em, fit, starts
 from linkage import Linkage
 
 y = [1, 1, 0, 1, 0, 0, 1, 0, 1, 1]
@@ -29,6 +29,91 @@ def soft(n, heads, start, t, free=False):
 
 def limit(n, heads, start, free=False):
     return fit(Mixture([.5, .5], Binomial(n, start)), heads, freeze=() if free else "weights", tol=1e-14, max_iter=100_000).model
+
+
+# Gaussian mixtures
+
+FIFTEEN = "Li Hang, Statistical Learning Methods, exercise 9.3"
+TUTORIAL = "a tutorial's example in one dimension"
+FAITHFUL = "Azzalini & Bowman (1990), the maximum by a run to 1e-14"
+MIXTOOLS = "Benaglia et al., J. Statist. Software 32 (2009): mixtools"
+PEARSON = "mixtools on waiting times, as an introduction to the package prints it; stops early"
+MCLUST = "Scrucca et al., R Journal 8 (2016) and the manual of mclust; stops early"
+IRIS = "Fisher (1936), the maximum by a run to 1e-14"
+ROEDER = "Roeder (1990), the galaxies; McLachlan & Peel, Finite Mixture Models (2000)"
+HASSELBLAD = "Hasselblad, J. Amer. Statist. Assoc. 64 (1969)"
+GOODMAN = "Goodman, Biometrika 61 (1974): role conflict"
+LANGE = "Lange, Mathematical and Statistical Methods for Genetic Analysis (2002), section 2.2; from rounded iterates"
+MAIZE = "Fisher's maize: Thisted, Elements of Statistical Computing (1988), section 4.2"
+
+faithful, iris, fifteen = data.load_faithful(), data.load_iris(), data.load_fifteen()
+waiting, (deaths, days) = faithful[:, 1], data.load_deaths()
+MODELS = dict(EII="tied_spherical", VII="spherical", EEI="tied_diag", VVI="diag", EEE="tied", VVV="full") # mclust's names
+
+def tight(model, x, **options): return fit(model, x, tol=1e-14, max_iter=100_000, keep="ends", **options)
+
+def clustered(x, K, name):
+    "The fit from a k-means start."
+    return tight(starts.start(MultivariateNormal, x, starts.kmeans(x, K, np.random.default_rng(0)), structure=MODELS[name]), x)
+
+def score(x, K, name):
+    "mclust's BIC: 2ℓ − df · ln n."
+    return -bic(clustered(x, K, name).model, x)
+
+old_faithful = tight(Mixture([.4, .6], MultivariateNormal([[2, 55], [4.5, 80]], [[[.5, 1], [1, 40]]] * 2)), faithful)
+equal = tight(Mixture([.4, .6], MultivariateNormal([[55], [80]], [[36]], "tied")), waiting[:, None])
+free = tight(Mixture([.4, .6], Normal([55, 80], [6, 6])), waiting)
+tied3 = tight(Mixture([.17, .36, .47], MultivariateNormal([[3.8, 77], [2, 54], [4.5, 81]], [[.1, .5], [.5, 34]], "tied")), faithful)
+fifteen_points = tight(Mixture([.5, .5], Normal([-50, 30], [20, 20])), fifteen)
+hasselblad = fit(Mixture([.4, .6], Poisson([1., 3.])), deaths, sample_weight=days, tol=0, max_iter=6000, keep="ends")
+
+np.random.seed(0)
+line = np.linspace(-5, 5, 20)
+clusters = np.stack([line * np.random.rand(20) + 10, line * np.random.rand(20) - 10, line * np.random.rand(20)]).ravel()
+
+# velocities of 82 galaxies, 1000 km/s
+galaxies = np.array("""9172 9350 9483 9558 9775 10227 10406 16084 16170 18419 18552 18600 18927 19052 19070 19330 19343 19349 19440 19473 19529
+19541 19547 19663 19846 19856 19863 19914 19918 19973 19989 20166 20175 20179 20196 20215 20221 20415 20629 20795 20821 20846 20875 20986
+21137 21492 21701 21814 21921 21960 22185 22209 22242 22249 22314 22374 22495 22746 22747 22888 22914 23206 23241 23263 23484 23538 23542
+23666 23706 23711 24129 24285 24289 24366 24717 24990 25633 26960 26995 32065 32789 34279""".split(), float) / 1000
+galaxy = {1: Mixture([1], Normal([21], [5])), 2: Mixture([.9, .1], Normal([9.5, 22], [2, 8])),
+          3: Mixture([.1, .8, .1], Normal([10, 21, 33], [.5, 2, 1]))}
+
+
+# latent classes
+
+# 216 students in four situations of role conflict: Stouffer & Toby (1951)
+students = np.array([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)])
+answers = np.array([42, 23, 6, 25, 6, 24, 7, 38, 1, 4, 1, 6, 2, 9, 2, 20.])
+
+def classes(x, w, K):
+    "The best of a few fits of K latent classes."
+    found = []
+    for seed in range(8):
+        p = np.random.default_rng(seed).uniform(.2, .8, (K, x.shape[1]))
+        found.append(fit(Mixture(np.full(K, 1 / K), Categorical([np.column_stack([1 - q, q]) for q in p.T])), x, sample_weight=w, tol=1e-11, max_iter=100_000, keep="ends"))
+    return max(found, key=lambda trace: trace.loglik)
+
+conflict = classes(students, answers, 2)
+by_size = np.argsort(conflict.model.weights)
+expected_answers = 216 * np.exp(conflict.model.log_prob(students))
+
+
+class Blood:
+    "Gene counting for the blood groups A, B, AB, O: phenotypes, from the probabilities of the alleles a, b, o."
+    def __init__(self, p): self.p = p
+
+    def e_step(self, x):
+        (a, b, o), (nA, nB, nAB, nO) = self.p, x
+        f = np.array([a * a + 2 * a * o, b * b + 2 * b * o, 2 * a * b, o * o])
+        AA, BB = nA * a * a / f[0], nB * b * b / f[1]
+        return type("Counts", (), {"loglik": float(np.dot(x, np.log(f))), "genes": (nA + AA + nAB, nB + BB + nAB, nA - AA + nB - BB + 2 * nO)})
+
+    def m_step(self, expected): return Blood(np.array(expected.genes) / sum(expected.genes))
+    def parameters(self): return {"p": np.array(self.p)}
+
+blood = fit(Blood((.3, .2, .5)), [186, 38, 13, 284], tol=0, max_iter=4)
+maize = fit(Linkage(.5), [1997, 906, 904, 32], tol=0, max_iter=400)
 
 
 contract = fit(three((.46, .55, .67)), y)
@@ -70,6 +155,47 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
     ("limit", DLR, linkage.model.theta, (15 + 53809 ** .5) / 394, 1e-9),
     ("limit in decimals", DLR, linkage.model.theta, .6268214979, 1e-9),
     ("rate of convergence", DLR, linkage.rate, .132779, 1e-5),
+    ("θ", MAIZE, maize.model.theta, .0357123, 5e-7),
+    # one dimension
+    ("weights", FIFTEEN, fifteen_points.model.weights, (.13317, .86683), 5e-6),
+    ("means", FIFTEEN, fifteen_points.model.components[0].mean, (-57.511, 32.985), 5e-4),
+    ("variances", FIFTEEN, fifteen_points.model.components[0].std**2, (90.25, 429.46), 5e-3),
+    ("log-likelihood per point", FIFTEEN, fifteen_points.loglik / 15, -4.73756, 5e-6),
+    ("the first two belong to component 1", FIFTEEN, fifteen_points.model.responsibilities(fifteen)[:2, 0], (.99996, .99763), 5e-6),
+    ("first row of three clusters", TUTORIAL, Mixture(np.ones(3) / 3, Normal([-5, 8, 1.5], [5, 3, 1])).responsibilities(clusters)[0], (.0297644006, .970235407, 1.91912550e-07), 5e-10),
+    ("waiting times, equal σ: weight", MIXTOOLS, equal.model.weights[0], .3608498, 5e-7),
+    ("waiting times, equal σ: means", MIXTOOLS, equal.model.components[0].mean[:, 0], (54.61364, 80.09031), 2e-5),
+    ("waiting times, equal σ: σ", MIXTOOLS, equal.model.components[0].cov.item()**.5, 5.869089, 5e-6),
+    ("waiting times, equal σ: log-likelihood", MIXTOOLS, equal.loglik, -1034.002, 5e-4),
+    ("waiting times, two σ: weight", PEARSON, free.model.weights[0], .3608868, 5e-6),
+    ("waiting times, two σ: means", PEARSON, free.model.components[0].mean, (54.61489, 80.09109), 2e-4),
+    ("waiting times, two σ: σ", PEARSON, free.model.components[0].std, (5.871241, 5.867718), 2e-4),
+    *[(f"log-likelihood of {K} components", ROEDER, tight(galaxy[K], galaxies).loglik, printed, 1e-2) for K, printed in {1: -240.42, 2: -220.19, 3: -203.48}.items()],
+    # two dimensions and more
+    ("log-likelihood", FAITHFUL, old_faithful.loglik, -1130.263960, 5e-7),
+    ("weight", FAITHFUL, old_faithful.model.weights[0], .355873, 5e-7),
+    ("means", FAITHFUL, old_faithful.model.components[0].mean, [(2.03639, 54.47852), (4.28966, 79.96812)], 5e-6),
+    ("BIC", FAITHFUL, -bic(old_faithful.model, faithful), -2322.1917, 5e-5),
+    ("tied, three components: log-likelihood", FAITHFUL, tied3.loglik, -1126.315928, 5e-7),
+    ("faithful EEE,3: log-likelihood", MCLUST, tied3.loglik, -1126.326, .02),
+    ("faithful EEE,3: BIC", MCLUST, -bic(tied3.model, faithful), -2314.316, .04),
+    ("faithful VVV,2: BIC", MCLUST, -bic(old_faithful.model, faithful), -2322.192, .04),
+    *[(f"iris {name},{K}: BIC", MCLUST, score(iris, K, name), printed, .04) for K, printeds in {
+        1: dict(EII=-1804.0854, EEI=-1522.1202, EEE=-829.9782),
+        2: dict(EII=-1123.4117, VII=-1012.2352, EEI=-1042.9679, VVI=-857.5515, EEE=-688.0972, VVV=-574.0178),
+        3: dict(EII=-878.7650, VII=-853.8144, EEI=-813.0504, EEE=-632.9647, VVV=-580.8396)}.items() for name, printed in printeds.items()],
+    ("three components: log-likelihood", IRIS, clustered(iris, 3, "VVV").loglik, -180.185477, 5e-7),
+    ("two components: log-likelihood", IRIS, clustered(iris, 2, "VVV").loglik, -214.354704, 5e-7),
+    # counts and categories
+    ("Times deaths: weight", HASSELBLAD, hasselblad.model.weights[0], .3598854, 5e-7),
+    ("Times deaths: rates", HASSELBLAD, hasselblad.model.components[0].rate, (1.2560951, 2.6634044), 5e-7),
+    ("Times deaths: log-likelihood", HASSELBLAD, hasselblad.loglik, -1989.945860, 5e-7),
+    ("role conflict: shares of the classes", GOODMAN, conflict.model.weights[by_size], (.279, .721), 5e-4),
+    ("role conflict: likelihood-ratio χ²", GOODMAN, 2 * answers @ np.log(answers / expected_answers), 2.72, 5e-3),
+    ("role conflict: Pearson's χ²", GOODMAN, ((answers - expected_answers)**2 / expected_answers).sum(), 2.72, 5e-3),
+    ("blood groups: iterates of a", LANGE, [s.model.p[0] for s in blood.steps], (.3, .2321, .2160, .2139, .2136), 1e-4),
+    ("blood groups: iterates of b", LANGE, [s.model.p[1] for s in blood.steps], (.2, .0550, .0503, .0502, .0501), 6e-5),
+    ("blood groups: iterates of o", LANGE, [s.model.p[2] for s in blood.steps], (.5, .7129, .7337, .7359, .7363), 1e-4),
 ]
 
 
