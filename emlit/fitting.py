@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate', 'Trace', 'fit']
 
-# %% ../nbs/03_em.ipynb #89a56562
+# %% ../nbs/03_em.ipynb #a84895b2
+import re
 import warnings
 from dataclasses import dataclass
 from itertools import count
@@ -237,7 +238,7 @@ def _with_progress(path, max_iter, progress):
     from tqdm import tqdm
     return tqdm(path, total=max_iter + 1, desc="EM", unit="step")
 
-# %% ../nbs/03_em.ipynb #0ba76baa
+# %% ../nbs/03_em.ipynb #8bc070b9
 _TWINS = ("components {} and {} of the start are identical, "
           "and EM cannot part them; start them with different parameters")
 
@@ -247,17 +248,39 @@ _MESSAGES = {
     "max_iter": "max_iter iterations were made; more may gain more",
     "identical": "components {} and {} were identical in the start and still are; EM cannot part "
                  "them, and this is most likely no maximum: start them with different parameters",
-    "guarded": "component {} sits on its floor: without the guard it would collapse onto a few "
-               "observations; use fewer components, another start, or a larger floor"}
+    "guarded": "component {} sits on its floor{}: without the guard it would collapse onto a few "
+               "observations; use fewer components, another start, or a larger floor",
+    "flat": "all components sit on their floor: a column is constant or follows from others, or "
+            "there are too few rows; leave out such columns, or use another structure or a prior"}
 
-# %% ../nbs/03_em.ipynb #b5481ebc
-def _judge(reason, model, twins):
+# %% ../nbs/03_em.ipynb #9f6ead95
+def _held(model, x, components, most=6):
+    "The rows that these components hold, in words, where they are few."
+    rows, x = [], np.asarray(x)
+    try:
+        for i in range(0, len(x), 2**16):
+            r = model.responsibilities(x[i:i + 2**16])[:, components]
+            rows.extend(i + np.flatnonzero(r.max(axis=1) > 0.5))
+            if len(rows) > most: return ""
+    except (AttributeError, TypeError, ValueError): return "" # no mixture; or gaps, or impossible rows
+    return f" with {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}" if rows else ""
+
+# %% ../nbs/03_em.ipynb #f6e4fa32
+def _judge(reason, model, twins, x=None):
     "The reason and its message: what a run that stands still has come to."
     still = reason in ("converged", "stalled")
     if still and twins: return "identical", _MESSAGES["identical"].format(*twins)
     found = _guarded(model) if still else []
-    if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)))
+    if found and 1 < len(found) == model.n_components: return "guarded", _MESSAGES["flat"]
+    if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)), _held(model, x, found))
     return reason, _MESSAGES[reason]
+
+# %% ../nbs/03_em.ipynb #883b7b33
+def _why_degenerate(error, model, x):
+    "The message of an M-step without an answer: with the rows, if they are few, and a remedy."
+    found = re.match(r"component (\d+) has collapsed", str(error))
+    rows = _held(model, x, [int(found[1])]) if found else ""
+    return f"{error}{rows and f'. It was left{rows}'}; use fewer components, another start, a floor or a prior"
 
 # %% ../nbs/03_em.ipynb #d522a2ec
 def _regularised(model):
@@ -297,7 +320,7 @@ class _Record:
     def trace(self, reason, message):
         return Trace(tuple(self.steps), reason, message, tuple(self.path))
 
-# %% ../nbs/03_em.ipynb #abb9b9c5
+# %% ../nbs/03_em.ipynb #88834625
 def fit(
     model,              # the start: a Mixture, or anything with e_step and m_step
     x,                  # (n,) or (n, d): the data
@@ -335,11 +358,12 @@ def fit(
             if reason := _stop(record.climb[-4:], n, tol): break
         else: reason = "max_iter"
     except Degenerate as error:
-        warnings.warn(f"EM stopped at iteration {record.steps[-1].t}: {error}",
+        message = _why_degenerate(error, record.steps[-1].model, x)
+        warnings.warn(f"EM stopped at iteration {record.steps[-1].t}: {message}",
                       RuntimeWarning, stacklevel=2)
-        return record.trace("degenerate", str(error))
+        return record.trace("degenerate", message)
     last = record.steps[-1].model
-    reason, message = _judge(reason, last, twins and _twins(last, x))
+    reason, message = _judge(reason, last, twins and _twins(last, x), x)
     if reason == "guarded":
         warnings.warn(f"EM converged on the guard: {message}", RuntimeWarning, stacklevel=2)
     return record.trace(reason, message)

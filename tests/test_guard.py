@@ -185,3 +185,27 @@ def test_floors_of_poor_data_are_sane():
             model = MultivariateNormal(np.zeros((1, x.shape[1])), start(MultivariateNormal, rng.normal(size=(99, x.shape[1])), np.ones((99, 1)), structure=structure).components[0].cov, structure, floor)
             found = model.maximise(model.statistics(x, np.ones((len(x), 1))))
             assert np.isfinite(found.log_prob(x)).all()
+
+
+def test_a_collapse_is_named_with_its_rows_and_a_remedy():
+    x = np.random.default_rng(15).normal(size=40)
+    x[[17, 33]] = 8.25
+    begin = Mixture([.9, .1], Normal([0., 8.2], [1, .1]))
+    with pytest.warns(RuntimeWarning, match=r"component 1 has collapsed .* It was left with rows 17, 33; use fewer components, another start, a floor or a prior"): free = fit(begin, x)
+    assert free.reason == "degenerate" and not free.converged and "rows 17, 33" in free.message
+    assert_allclose(free.loglik, free.model.loglik(x))
+    with pytest.warns(RuntimeWarning, match="component 1 sits on its floor with rows 17, 33: without the guard"): held = fit(Mixture([.9, .1], Normal([0., 8.2], [1, .1], scale_floor(x))), x)
+    assert held.reason == "guarded" and held.converged
+
+
+def test_data_that_are_flat_themselves_are_named():
+    a = np.random.default_rng(16).normal(size=(60, 2))
+    x = np.c_[a, a.sum(1)]
+    begin = start(MultivariateNormal, x, np.eye(2)[(a[:, 0] > 0).astype(int)], floor=scale_floor(x))
+    with pytest.warns(RuntimeWarning, match="all components sit on their floor: a column is constant or follows from others"): assert fit(begin, x, max_iter=3000).reason == "guarded"
+
+
+def test_twins_and_the_empty_are_named():
+    x = np.random.default_rng(17).normal(size=40)
+    with pytest.warns(RuntimeWarning, match="components 0 and 1 of the start are identical"): assert fit(Mixture([.5, .5], Normal([0., 0], [1, 1])), x).reason == "identical"
+    with pytest.warns(RuntimeWarning, match="component 1 has no data left: its expected count is 0; use fewer components, another start"): assert fit(Mixture([.5, .5], Normal([0., 1e3], [1, 1])), x).reason == "degenerate"
