@@ -579,7 +579,7 @@ def _grid_cell(estimator, X, sample_weight):
 
 _CRITERIA = "aic", "bic", "icl"
 
-# %% ../nbs/11_estimators.ipynb #053f655d
+# %% ../nbs/11_estimators.ipynb #c7df749a
 @dataclass(repr=False)
 class Selection:
     "The result of `select`: every fit of a grid, and the best."
@@ -613,15 +613,18 @@ class Selection:
         return f"<table><thead>{head.replace('td>', 'th>')}</thead><tbody>{''.join(rows)}</tbody></table>"
 
     def plot(self, ax=None):
-        "The criterion against the number of components, a line for each structure. Returns the axes."
+        "The criterion against the number of components, a line for each structure, and a ring round the best. Returns the axes."
         from emlit.plots import MARKERS, PALETTE, plt
         ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")[1] if ax is None else ax
         for i, structure in enumerate(dict.fromkeys(row["structure"] for row in self.table)):
             cells = [row for row in self.table if row["structure"] == structure and self.criterion in row]
             ax.plot([r["n_components"] for r in cells], [r[self.criterion] for r in cells],
                     color=PALETTE[i % len(PALETTE)], marker=MARKERS[i % len(MARKERS)], label=structure)
-        ax.set(xlabel="components", ylabel=f"{self.criterion.upper()} (smaller is better)")
-        if len(ax.lines) > 1: ax.legend()
+        winner = self.table[self.order[0]]
+        ax.plot(winner["n_components"], winner[self.criterion], "o", markersize=14, color="none", markeredgecolor=PALETTE[0], label="best")
+        ax.set(xlabel="components", ylabel=f"{self.criterion.upper()} (smaller is better)",
+               xticks=sorted({row["n_components"] for row in self.table}))
+        ax.legend()
         return ax
 
 # %% ../nbs/11_estimators.ipynb #b04ffdef

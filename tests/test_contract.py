@@ -34,7 +34,12 @@ def test_import_is_light():
 def test_star_import_gives_every_public_name_and_nothing_else():
     names = python("before = set(dir()); from emlit import *; print(*sorted(set(dir()) - before - {'before'}))").split()
     assert names == sorted(emlit.__all__)
-    assert {"em", "fit", "Mixture", "Bernoulli", "Binomial", "elbo", "kl", "q_function"} <= set(names)
+    families = "Bernoulli Binomial Categorical Multinomial Poisson Exponential Geometric Gamma Uniform Normal MultivariateNormal"
+    assert {"em", "fit", "Mixture", *families.split(), "elbo", "kl", "q_function", "GaussianMixture", "MixtureModel", "select"} <= set(names)
+
+@pytest.mark.parametrize("line", ["from emlit import *", "from emlit import GaussianMixture", "import emlit; emlit.MixtureModel", "import emlit; emlit.select"])
+def test_estimators_bring_scikit_learn_and_no_pictures(line):
+    assert python(f"{line}; import sys; print([m in sys.modules for m in ('sklearn', 'matplotlib', 'plotly')])") == "[True, False, False]"
 
 @pytest.mark.parametrize("module", ["bound", "checks", "coins", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "plots", "priors", "selection", "starts", "uncertainty"])
 def test_modules_are_at_hand_after_import_emlit(module):
