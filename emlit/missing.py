@@ -6,15 +6,16 @@
 __all__ = ['refuse_empty_columns', 'patterns', 'as_labels', 'log_joint', 'expected', 'statistics', 'regression', 'means_given',
            'e_step', 'conditional', 'mean_and_variance', 'regress', 'impute']
 
-# %% ../nbs/15_missing.ipynb #0677a689
+# %% ../nbs/15_missing.ipynb #59480e0b
 from functools import singledispatch
 
 import numpy as np
 from scipy.special import digamma
 
 from .checks import as_array, as_rng, as_sample_weight, require
-from .families import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Moments, MultivariateNormal,
-                            Normal, Poisson, Stats, Uniform, Univariate, _as_columns, _moments)
+from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
+                            Geometric, Moments, MultivariateNormal, Normal, Poisson, Stats,
+                            Uniform, Univariate, _as_columns, _moments)
 from .mixture import Expectation, Mixture, log_normalise
 
 # %% ../nbs/15_missing.ipynb #5e7205a2
@@ -49,15 +50,20 @@ def refuse_empty_columns(
     raise ValueError(f"x must hold at least one value in each column; in column {empty[0]} all are missing"
                      + (f" (and {empty.size - 1} more like it)" if empty.size > 1 else ""))
 
-# %% ../nbs/15_missing.ipynb #077f24a3
+# %% ../nbs/15_missing.ipynb #c2c036ca
 def patterns(
     seen,       # (n, d): True where there is a value
     size=2**15, # the most rows in a group
 ) -> list:      # pairs: which columns are seen, (d,), and the numbers of the rows
     "Group the rows that lack the same columns; large groups come in several parts."
-    codes, which = np.unique(np.packbits(seen, axis=1), axis=0, return_inverse=True)
-    order = np.argsort(which.ravel(), kind="stable")
-    groups = np.split(order, np.cumsum(np.bincount(which.ravel()))[:-1])
+    bits = np.packbits(seen, axis=1) # eight columns a byte
+    codes = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
+    codes[:, :bits.shape[1]] = bits
+    codes = codes.view(np.uint64) # and eight bytes a number, which sort faster
+    keys = codes[:, 0] if codes.shape[1] == 1 else codes
+    which = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(which, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(which))[:-1])
     return [(seen[rows[0]], rows[i:i + size]) for rows in groups for i in range(0, len(rows), size)]
 
 # %% ../nbs/15_missing.ipynb #2409cda8
@@ -161,19 +167,22 @@ def _(family: Normal, x, r, seen): # a missing number has the expected square σ
         total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
     return Moments(weight, total, square, origin)
 
-# %% ../nbs/15_missing.ipynb #6745aff7
+# %% ../nbs/15_missing.ipynb #aafdbb4a
 def _others(given, d):
     "The numbers of the other columns."
-    return np.setdiff1d(np.arange(d), given)
+    rest = np.ones(d, bool)
+    rest[given] = False
+    return np.flatnonzero(rest)
 
-# %% ../nbs/15_missing.ipynb #9a1f0518
+# %% ../nbs/15_missing.ipynb #60c00b45
 def regression(
     cov, # (…, d, d): covariances
     given, # numbers of the columns that are given
 ) -> tuple: # slopes (…, d − m, m), and covariances (…, d − m, d − m), of the other columns, in their order
-    "How normal columns depend on others: B = Σ_mo Σ_oo⁻¹, and what is left, Σ_mm − B Σ_om. Both from one Cholesky factor."
+    "How normal columns depend on others: B = Σ_ho Σ_oo⁻¹, and C = Σ_hh − B Σ_oh, from one Cholesky factor."
     order, m = np.r_[given, _others(given, cov.shape[-1])], len(given)
-    L = np.linalg.cholesky(cov[..., order[:, None], order])
+    try: L = np.linalg.cholesky(cov[..., order[:, None], order])
+    except np.linalg.LinAlgError: raise Degenerate("a covariance is singular, as far as the computer can tell") from None
     A, B, C = L[..., :m, :m], L[..., m:, :m], L[..., m:, m:] # L = [[A, 0], [B, C]]
     slope = np.linalg.solve(A.swapaxes(-1, -2), B.swapaxes(-1, -2)).swapaxes(-1, -2)
     return slope, C @ C.swapaxes(-1, -2)
@@ -241,7 +250,7 @@ def _inside(blocks, model, part):
     if model is None or len(blocks) == 1: return [slice(None)] * len(blocks)
     return [b.supports(part) for b in model.components]
 
-# %% ../nbs/15_missing.ipynb #e4023732
+# %% ../nbs/15_missing.ipynb #54f83dea
 def _e_step(mixture, x, w, labels, seen, rows):
     "The E-step of rows that lack the same columns."
     model, part = _part(mixture, x, seen, rows)
@@ -249,7 +258,9 @@ def _e_step(mixture, x, w, labels, seen, rows):
     if not len(rows): return None # all of weight 0: valid, but of no account
     a = _log_joint(mixture, model, part, labels[rows])
     lost = np.flatnonzero((labels[rows] >= 0) & np.isneginf(a).all(axis=1))
-    if lost.size: raise ValueError(f"labels must be possible; x[{rows[lost[0]]}] has probability zero under component {labels[rows[lost[0]]]}")
+    if lost.size:
+        i = rows[lost[0]]
+        raise ValueError(f"labels must be possible; x[{i}] has probability zero under component {labels[i]}")
     log_p, r = log_normalise(a, rows)
     r *= w[rows, None]
     ends = np.cumsum([b.n_components for b in mixture.components])[:-1]
@@ -309,11 +320,12 @@ def conditional(
         raise ValueError(f"values must be possible under the model; got {values} for columns {given}") from error
     return Mixture(r[0], [_given(b, given, values) for b in mixture.components])
 
-# %% ../nbs/15_missing.ipynb #1fb217c8
+# %% ../nbs/15_missing.ipynb #a186648a
 @singledispatch
 def mean_and_variance(family) -> tuple: # (K, d) each
     "Mean and variance of each column under each component. Raises TypeError for families whose numbers are only names."
-    raise TypeError(f"{type(family).__name__} has no means to fill in: draw values by rng, or register missing.mean_and_variance")
+    raise TypeError(f"{type(family).__name__} has no means to fill in: draw values by rng, "
+                    "or register missing.mean_and_variance")
 
 # %% ../nbs/15_missing.ipynb #423f53a4
 mean_and_variance.register(Normal, lambda f: (f.mean, f.std**2))
@@ -360,7 +372,7 @@ def regress(
     apart = mean_k - mean[:, None]
     return mean, np.einsum("nk,kij->nij", r, cov_k) + np.einsum("nk,nki,nkj->nij", r, apart, apart)
 
-# %% ../nbs/15_missing.ipynb #d241b737
+# %% ../nbs/15_missing.ipynb #7daf0800
 @singledispatch
 def _draws_given(family, x, given, rng):
     "A draw of the other columns under each component, (n, K, d − m)."
@@ -368,7 +380,8 @@ def _draws_given(family, x, given, rng):
 
 @_draws_given.register
 def _(family: MultivariateNormal, x, given, rng):
-    noise = MultivariateNormal(np.zeros((len(family.mean), family.mean.shape[1] - len(given))), _cov_given(family, given), family.structure)
+    K, d = family.mean.shape
+    noise = MultivariateNormal(np.zeros((K, d - len(given))), _cov_given(family, given), family.structure)
     return means_given(family, x, given) + noise.sample(rng, len(x))
 
 # %% ../nbs/15_missing.ipynb #d9710d4e
@@ -376,13 +389,14 @@ def _pick(r, rng): # r: (n, K)
     "One component a row, drawn with the probabilities r."
     return (rng.random((len(r), 1)) >= r.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
-# %% ../nbs/15_missing.ipynb #3b15813b
+# %% ../nbs/15_missing.ipynb #1256894f
 def _fill(model, x, seen, rows, rng):
     "Values for what these rows lack: E[· | seen], or a draw."
     sub, part = _part(model, x, seen, rows)
-    r, given = log_normalise(_log_joint(model, sub, part, as_labels(None, len(rows), 1)), rows)[1], np.flatnonzero(seen)
-    each = [means_given(b, part, given) if rng is None else _draws_given(b, part, given, rng) for b in model.components]
-    each = np.concatenate(each, axis=1)
+    unknown, given = as_labels(None, len(rows), model.n_components), np.flatnonzero(seen)
+    r = log_normalise(_log_joint(model, sub, part, unknown), rows)[1]
+    each = np.concatenate([means_given(b, part, given) if rng is None else _draws_given(b, part, given, rng)
+                           for b in model.components], axis=1)
     return np.einsum("nk,nkj->nj", r, each) if rng is None else each[np.arange(len(rows)), _pick(r, rng)]
 
 # %% ../nbs/15_missing.ipynb #94c813eb

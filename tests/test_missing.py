@@ -366,3 +366,24 @@ def test_fits_of_repeated_rows_and_whole_weights_agree(model):
     a = fit(moved(model), x, sample_weight=w, missing="em", max_iter=15, tol=0)
     b = fit(moved(model), np.repeat(x, w, axis=0), missing="em", max_iter=15, tol=0)
     for u, v in zip(a.model.parameters().values(), b.model.parameters().values()): assert_allclose(u, v, rtol=1e-10, atol=1e-10)
+
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 63, 64, 65, 130])
+def test_patterns_part_the_rows_by_what_they_lack(d):
+    seen = np.random.default_rng(d).random((50, d)) < .97
+    seen[40:] = seen[:10]
+    groups = missing.patterns(seen)
+    assert sorted(np.concatenate([rows for _, rows in groups])) == list(range(50))
+    assert all(np.all(seen[rows] == columns) for columns, rows in groups)
+    assert len(groups) == len(np.unique(seen, axis=0))
+    assert sum(len(rows) for _, rows in missing.patterns(seen, size=3)) == 50 and max(len(rows) for _, rows in missing.patterns(seen, size=3)) <= 3
+
+def test_holes_far_from_the_origin_cost_no_digits():
+    x, z = full.sample(np.random.default_rng(0), 300)
+    x[np.random.default_rng(1).random(x.shape) < .2] = np.nan
+    far = Mixture(full.weights, MultivariateNormal(mean + 1e8, full.components[0].cov))
+    near, away = full.m_step(full.e_step(x, missing="em")), far.m_step(far.e_step(x + 1e8, missing="em"))
+    assert_allclose(away.components[0].mean - 1e8, near.components[0].mean, atol=1e-6)
+    assert_allclose(away.components[0].cov, near.components[0].cov, atol=1e-6)
+    scale = np.array([1e-6, 1., 1e6])
+    wide = Mixture(full.weights, MultivariateNormal(mean * scale, full.components[0].cov * np.outer(scale, scale)))
+    assert_allclose(wide.m_step(wide.e_step(x * scale, missing="em")).components[0].cov / np.outer(scale, scale), near.components[0].cov, rtol=1e-9, atol=1e-9)
