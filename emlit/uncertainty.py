@@ -73,14 +73,14 @@ def _triangle(L): # (d, d)
     E[range(len(i)), i, j] = E[range(len(i)), j, i] = 1
     return (L @ E @ L.T).reshape(len(i), -1), i * len(L) + j
 
-# %% ../nbs/14_uncertainty.ipynb #77c210d8
+# %% ../nbs/14_uncertainty.ipynb #5a896782
 #| code-fold: true
 #| code-summary: "_normal_moves"
-def _normal_moves(block, name, k): # k: the component, or None for what all share
+def _normal_moves(block, name, k): # k: the component; of no matter for what all share
     "Moves of a multivariate normal: the mean in units of the spread, the covariance relative to itself."
     dense, scale = block.structure in ("full", "tied"), block._scale
-    if name == "cov": return _triangle(scale if k is None else scale[k]) if dense else _each(np.ravel(block.cov if k is None else block.cov[k]))
-    own = scale if block.structure.startswith("tied") else scale[k]
+    own, cov = (scale, block.cov) if block.structure.startswith("tied") else (scale[k], block.cov[k])
+    if name == "cov": return _triangle(own) if dense else _each(np.ravel(cov))
     if dense: return own.T, np.arange(len(own))
     return _each(np.broadcast_to(own, block.mean.shape[1:]))
 
@@ -115,7 +115,7 @@ def _tables(block, row):
     return (np.concatenate([np.pad(m, ((0, 0), (a, len(row) - a - C))) for (m, _), a, C in parts]),
             np.concatenate([free + a for (_, free), a, _ in parts]))
 
-# %% ../nbs/14_uncertainty.ipynb #cdfc847b
+# %% ../nbs/14_uncertainty.ipynb #c0a93692
 #| code-fold: true
 #| code-summary: "_flat, _unflat, _entry_names, _shared"
 def _flat(parameters): return np.concatenate([np.ravel(v) for v in parameters.values()]).astype(float)
@@ -127,7 +127,8 @@ def _unflat(numbers, parameters):
 
 def _entry_names(parameters):
     "A name for every number: weights[0], components[0].mean[1, 0]; of a single number, the bare name."
-    return [f"{name}[{', '.join(map(str, i))}]" if i else name for name, v in parameters.items() for i in np.ndindex(np.shape(v))]
+    return [f"{name}[{', '.join(map(str, i))}]" if i else name
+            for name, v in parameters.items() for i in np.ndindex(np.shape(v))]
 
 def _shared(block, name): return name == "cov" and str(getattr(block, "structure", "")).startswith("tied")
 
@@ -192,9 +193,9 @@ def _chart(mixture, x, frozen=()):
     fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
     return Chart(mixture, A, np.array(free, int), fixed, tuple(columns))
 
-# %% ../nbs/14_uncertainty.ipynb #94a9c850
+# %% ../nbs/14_uncertainty.ipynb #54719fac
 def _room(f, value, spread): # f: number → log-likelihood
-    "How far a number of unknown kind can go to both sides: a power of two, while f is finite; and no farther than f bends."
+    "How far a number of unknown kind can go to both sides: while f is finite, and no farther than f bends."
     def allowed(s):
         try: return bool(np.isfinite(f(value + s)) and np.isfinite(f(value - s)))
         except ValueError: return False
@@ -253,7 +254,20 @@ def _colours(chart): # → (C, K)
         owner[c, touched] = g
     return owner
 
-# %% ../nbs/14_uncertainty.ipynb #4b6ed021
+# %% ../nbs/14_uncertainty.ipynb #972921f0
+def _stand_ins(x, wr): # (n,) or (n, d); (n, K)
+    "2d points for each component with the same weight, mean and covariance as all observations: the same Q of a normal family."
+    z = x.reshape(len(x), -1)
+    points, weights, d = [], [], z.shape[1]
+    for n_k, w in zip(wr.sum(0), wr.T):
+        mean = w @ z / n_k if n_k else z[0]
+        variances, U = np.linalg.eigh((w[:, None] * (z - mean)).T @ (z - mean) / (n_k or 1))
+        arms = U.T * np.sqrt(d * np.maximum(variances, 0))[:, None]
+        points += [mean + arms, mean - arms]
+        weights.append(n_k / (2 * d))
+    return np.concatenate(points).reshape(-1, *x.shape[1:]), np.repeat(np.diag(weights), 2 * d, axis=0)
+
+# %% ../nbs/14_uncertainty.ipynb #f3885983
 class _Scores:
     "Derivatives of the log joint a_ik in the chart's coordinates, for some rows."
     def __init__(self, chart, x, w):
@@ -284,9 +298,12 @@ class _Scores:
 
     def complete(self):
         "The complete information −∂₁²Q, with the responsibilities of this very model."
-        I, wr = np.zeros((len(self.chart.free),) * 2), self.w[:, None] * self.r
+        I, wr, points = np.zeros((len(self.chart.free),) * 2), self.w[:, None] * self.r, self
         I[np.ix_(self.weights, self.weights)] = (self.log_pi * wr.sum(0)) @ self.log_pi.T
-        H = _bends(lambda change: (wr * self.gain(change)).sum(0), self.moves)
+        if all(isinstance(b, (Normal, MultivariateNormal)) for b in self.chart.model.components):
+            x, wr = _stand_ins(self.x, wr) # few points, the same Q
+            points = _Scores(self.chart, x, None)
+        H = _bends(lambda change: (wr * points.gain(change)).sum(0), self.moves)
         for a, b in np.ndindex(len(self.owner), len(self.owner)):
             for k in np.flatnonzero((self.owner[a] >= 0) & (self.owner[b] >= 0)):
                 I[self.owner[a, k], self.owner[b, k]] -= H[a, b, k]
@@ -353,11 +370,11 @@ def _in_words(direction, names):
     terms = [f"{c:+.3g} {n}" for c, n in zip(direction, names) if abs(c) > 1e-3]
     return " ".join(terms[:6] + [f"… ({len(terms) - 6} more)"] * (len(terms) > 6))
 
-# %% ../nbs/14_uncertainty.ipynb #dc731075
+# %% ../nbs/14_uncertainty.ipynb #c77c93c9
 #| code-fold: true
 #| code-summary: "_invert"
 def _invert(V, shares, C, A):
-    "Covariances of the free parameters, and variances of all entries; ∞ along flat directions, nan if ℓ curves upwards."
+    "Covariances of the free parameters, variances of all entries: ∞ along flat directions, nan along rising ones."
     good = shares > _NOTHING
     var = (V[:, good] / shares[good]) @ V[:, good].T
     full, bad = A @ V, ~good
@@ -367,14 +384,16 @@ def _invert(V, shares, C, A):
     variances = np.where(spoilt, np.nan, np.where(hit.any(1), np.inf, np.einsum("fi,ij,fj->f", A, var, A)))
     return C @ var @ C.T, variances
 
-# %% ../nbs/14_uncertainty.ipynb #9a89c4ee
+# %% ../nbs/14_uncertainty.ipynb #a40fa181
 #| code-fold: true
 #| code-summary: "_notes"
 def _notes(names, chart, distance, flat, rising, identified):
     "What the reader of standard errors must know, in sentences."
     notes = []
-    if chart.fixed: notes.append(f"on the border, and held still: {', '.join(chart.fixed)}; the theory needs an interior maximum")
-    if rising.shape[1]: notes.append(f"the information is indefinite: this is no maximum, ℓ rises along {_in_words(rising[:, 0], names)}")
+    if chart.fixed:
+        notes.append(f"on the border, and held still: {', '.join(chart.fixed)}; the theory needs an interior maximum")
+    if rising.shape[1]:
+        notes.append(f"the information is indefinite: this is no maximum, ℓ rises along {_in_words(rising[:, 0], names)}")
     elif not flat.shape[1] and not distance <= 0.05:
         notes.append(f"not at a maximum: it seems {distance:.2g} standard errors away; fit with a smaller tol first")
     if flat.shape[1]:
@@ -431,7 +450,7 @@ def _quantile(level):
     if not 0 < level < 1: raise ValueError(f"level must be above 0 and below 1; got {level}")
     return ndtri((1 + level) / 2)
 
-# %% ../nbs/14_uncertainty.ipynb #f9cab44a
+# %% ../nbs/14_uncertainty.ipynb #b08833c0
 #| code-fold: true
 #| code-summary: "_report"
 def _report(chart, score, observed, complete, method):
@@ -449,10 +468,12 @@ def _report(chart, score, observed, complete, method):
     values = chart.model.parameters()
     by_name = _unflat(errors, values)
     combos = back.T @ np.linalg.inv(V).T[:, ~flat]
-    notes = _notes(chart.names, chart, distance, C @ V[:, flat], C @ V[:, rising], combos)
+    missing = _fractions(shares) if known else np.full(len(shares), np.nan)
+    flat, rising = C @ V[:, flat], C @ V[:, rising]
+    notes = _notes(chart.names, chart, distance, flat, rising, combos)
     return StandardErrors(chart.model, tuple(chart.names), _flat(values)[chart.free], errors[chart.free], cov,
-                          back.T @ observed @ back, back.T @ complete @ back, _fractions(shares) if known else np.full(len(shares), np.nan),
-                          back.T @ score, distance, C @ V[:, flat], C @ V[:, rising], combos, chart.fixed, by_name, method, notes)
+                          back.T @ observed @ back, back.T @ complete @ back, missing, back.T @ score, distance,
+                          flat, rising, combos, chart.fixed, by_name, method, notes)
 
 # %% ../nbs/14_uncertainty.ipynb #bb7b03d6
 #| code-fold: true
@@ -470,7 +491,7 @@ def _of_mixture(chart, x, w, identity):
         score, complete, observed = score + s, complete + I, observed + I - (lost + lost.T) / 2
     return score, observed, complete
 
-# %% ../nbs/14_uncertainty.ipynb #9fd8a434
+# %% ../nbs/14_uncertainty.ipynb #ce3a8d3a
 def standard_errors(
     model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace; or a Trace of it
     x,                  # the data that it was fitted to
@@ -482,10 +503,12 @@ def standard_errors(
 ) -> StandardErrors:
     """Standard errors of a maximum-likelihood estimate, from the observed information.
 
-    By the identity of Louis (14.4) or of Oakes (14.6) for mixtures, or for any model from ℓ and the slope of the EM map (14.8).
-    Warns where they mean little: not at a maximum, on the border, or a singular information, and says along which direction.
-    Raises TypeError for a model without the methods needed, ValueError for other methods and what the model's steps refuse.
+    By the identity of Louis (14.4) or of Oakes (14.6) for mixtures, or for any model from ℓ and the slope
+    of the EM map (14.8). Warns where they mean little: not at a maximum, on the border, or with a singular
+    information, and says along which direction. Raises TypeError for a model without the methods needed,
+    ValueError for other methods and what the model's steps refuse.
     Source: Louis, J. R. Statist. Soc. B 44 (1982); Oakes, J. R. Statist. Soc. B 61 (1999)."""
+    guarded = getattr(model, "reason", "") == "guarded"
     model = getattr(model, "model", model)
     options = {k: v for k, v in options.items() if v is not None}
     method = _as_method(method, model, options)
@@ -498,27 +521,33 @@ def standard_errors(
             model.e_step(x, sample_weight=sample_weight)
             chart = _chart(model, x, frozen)
             found = _of_mixture(chart, x, w, {"louis": _louis, "oakes": _oakes}[method])
-    if not len(chart.free): raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
+    if not len(chart.free):
+        raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
     result = _report(chart, *found, method)
+    if guarded: warnings.warn("the fit ended on its floor: a border, where standard errors mean little", RuntimeWarning, stacklevel=2)
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
 
-# %% ../nbs/14_uncertainty.ipynb #ab073250
+# %% ../nbs/14_uncertainty.ipynb #d69a677c
 #| code-fold: true
 #| code-summary: "_as_method"
 def _as_method(method, model, options):
     "Read `method`, and refuse a model or options that it cannot deal with."
+    got = f"got an object of type {type(model).__name__}"
     for name in ("e_step", "m_step", "parameters", "replace"):
-        if not hasattr(model, name): raise TypeError(f"model must have {name}; got an object of type {type(model).__name__}")
+        if not hasattr(model, name): raise TypeError(f"model must have {name}; {got}")
     mixture = isinstance(model, Mixture)
-    if unknown := options.keys() - {"labels", "missing", "prior"}: raise TypeError(f"standard_errors has no argument {min(unknown)!r}")
+    if unknown := options.keys() - {"labels", "missing", "prior"}:
+        raise TypeError(f"standard_errors has no argument {min(unknown)!r}")
     if method is None: return "louis" if mixture and not options else "map"
-    if method not in ("louis", "oakes", "map"): raise ValueError(f"method must be 'louis', 'oakes' or 'map'; got {method!r}")
-    if method != "map" and not mixture: raise TypeError(f"model must be a Mixture for method {method!r}; got an object of type {type(model).__name__}")
-    if method != "map" and options: raise ValueError(f"method must be 'map' with {' and '.join(options)}; got {method!r}")
+    if method not in ("louis", "oakes", "map"):
+        raise ValueError(f"method must be 'louis', 'oakes' or 'map'; got {method!r}")
+    if method != "map" and not mixture: raise TypeError(f"model must be a Mixture for method {method!r}; {got}")
+    if method != "map" and options:
+        raise ValueError(f"method must be 'map' with {' and '.join(options)}; got {method!r}")
     return method
 
-# %% ../nbs/14_uncertainty.ipynb #5717832a
+# %% ../nbs/14_uncertainty.ipynb #f8ff581e
 #| code-fold: true
 #| code-summary: "_any"
 def _any(model, x, sample_weight, frozen, options):
@@ -527,8 +556,10 @@ def _any(model, x, sample_weight, frozen, options):
     weighting = options | ({} if sample_weight is None else {"sample_weight": sample_weight})
     freezing = ({"freeze": tuple(frozen)} if frozen else {}) | ({} if prior is None else {"prior": prior})
     def loglik(m): return m.e_step(x, **weighting).loglik + (0 if prior is None else prior.log_prob(m))
-    if not np.isfinite(loglik(model)): raise ValueError(f"x must have a finite log-likelihood under the model; got {loglik(model)}")
-    chart = _chart(model, np.nan_to_num(np.asarray(x, float)), frozen) if isinstance(model, Mixture) else _chart_of_any(model, loglik, frozen)
+    if not np.isfinite(loglik(model)):
+        raise ValueError(f"x must have a finite log-likelihood under the model; got {loglik(model)}")
+    if not isinstance(model, Mixture): chart = _chart_of_any(model, loglik, frozen)
+    else: chart = _chart(model, np.nan_to_num(np.asarray(x, float)), frozen)
     return chart, _from_map(chart, x, weighting, freezing, loglik)
 
 # %% ../nbs/14_uncertainty.ipynb #86374ffb
@@ -538,13 +569,14 @@ def _rows_of(block, name): # (K, …)
     "A parameter as one row for each component."
     return np.reshape(block.parameters()[name], (block.n_components, -1))
 
-# %% ../nbs/14_uncertainty.ipynb #535fc75a
+# %% ../nbs/14_uncertainty.ipynb #18460ad2
 #| code-fold: true
 #| code-summary: "_as_order"
 def _as_order(model, order):
     "Read a permutation of components that stays inside blocks."
     order = as_array(order, "order", ndim=(1,))
-    if sorted(order) != list(range(model.n_components)): raise ValueError(f"order must be a permutation of 0 … {model.n_components - 1}; got {order.tolist()}")
+    if sorted(order) != list(range(model.n_components)):
+        raise ValueError(f"order must be a permutation of 0 … {model.n_components - 1}; got {order.tolist()}")
     order = order.astype(int)
     parts = np.split(order, np.cumsum([b.n_components for b in model.components])[:-1])
     first = 0
@@ -602,17 +634,18 @@ def _distances(a, b): # (K, F), (K, F) → (K, K)
     scale = np.where(spread > 1e-12 * np.abs(both).max(axis=0), spread, np.inf)
     return np.square((a[:, None] - b[None]) / scale).sum(-1)
 
-# %% ../nbs/14_uncertainty.ipynb #fc440acf
+# %% ../nbs/14_uncertainty.ipynb #9e99467d
 def match(
     model_a,      # a Mixture, or a Trace of one
     model_b,      # another, with the same families
     x=None,       # data: then the distance is the disagreement of the responsibilities
 ) -> np.ndarray:  # (K,): the component of model_b for each component of model_a
-    """The best assignment of components, by a distance; `permute(model_b, match(model_a, model_b))` brings b into a's order.
+    """The best assignment of components; `permute(model_b, match(model_a, model_b))` brings b into a's order.
 
-    Without data the distance of two components is the sum of squared differences of their weights and parameters, each in units of its spread
-    over all components of both models. With data it is how much responsibility they do not share. Components stay in their blocks.
-    Source: Stephens, J. R. Statist. Soc. B 62 (2000); the assignment by Crouse, IEEE Trans. Aerosp. Electron. Syst. 52 (2016)."""
+    Without data the distance of two components is the sum of squared differences of their weights and parameters,
+    each in units of its spread over all components of both models. With data it is how much responsibility they
+    do not share. Components stay in their blocks.
+    Source: Stephens, J. R. Statist. Soc. B 62 (2000); Crouse, IEEE Trans. Aerosp. Electron. Syst. 52 (2016)."""
     a, b = _as_mixture(model_a, "model_a"), _as_mixture(model_b, "model_b")
     kinds = [[(type(c), c.n_components) for c in m.components] for m in (a, b)]
     if kinds[0] != kinds[1]:
@@ -622,7 +655,8 @@ def match(
     order, first = [], 0
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
-        cost = -shared[at, at] if x is not None else _distances(_features(mine, a.weights[at]), _features(other, b.weights[at]))
+        if x is not None: cost = -shared[at, at]
+        else: cost = _distances(_features(mine, a.weights[at]), _features(other, b.weights[at]))
         order += (first + linear_sum_assignment(cost)[1]).tolist()
         first = at.stop
     return np.array(order)
@@ -649,7 +683,7 @@ def _spread_out(work, tasks, n_jobs, progress, title):
     from joblib import Parallel, delayed
     return list(bar(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(*task) for task in tasks)))
 
-# %% ../nbs/14_uncertainty.ipynb #8b5643cb
+# %% ../nbs/14_uncertainty.ipynb #7a5c7b9e
 #| code-fold: true
 #| code-summary: "_seeds, _counts"
 def _seeds(rng, n): return as_rng(rng).integers(2**63, size=n) # one for each task, so that their order does not matter
@@ -657,7 +691,8 @@ def _seeds(rng, n): return as_rng(rng).integers(2**63, size=n) # one for each ta
 def _counts(sample_weight, n):
     "Read weights that are repeats: whole numbers."
     w = as_sample_weight(sample_weight, n)
-    if np.any(w != np.floor(w)): raise ValueError("sample_weight must hold whole numbers here: a bootstrap draws as many observations again")
+    if np.any(w != np.floor(w)):
+        raise ValueError("sample_weight must hold whole numbers here: a bootstrap draws as many observations again")
     return w
 
 # %% ../nbs/14_uncertainty.ipynb #19d26276
@@ -703,7 +738,7 @@ class Bootstrap:
                   for n, e, s, (a, b) in zip(self.names, self.estimates, self.errors, self.interval())]
         return "\n".join(lines + [f"{len(self.samples)} fits; {self.failed} more had no maximum"])
 
-# %% ../nbs/14_uncertainty.ipynb #7f1c6818
+# %% ../nbs/14_uncertainty.ipynb #218b6273
 def bootstrap(
     model,              # the fit, or its Trace
     x,                  # the data that it was fitted to
@@ -718,35 +753,40 @@ def bootstrap(
 ) -> Bootstrap:
     """Standard errors and intervals by refitting to new samples of the same size.
 
-    Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are counted and left out.
+    Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are
+    counted and left out.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
     model = getattr(model, "model", model)
     n = as_count(n, "n", least=2)
-    if not (callable(parametric) or isinstance(parametric, (bool, np.bool_))): raise TypeError(f"parametric must be True, False or a function; got {parametric!r}")
-    if parametric is True and not hasattr(model, "sample"): raise TypeError("model must have sample(rng, n) for a parametric bootstrap; or give parametric a function (model, rng)")
+    if not (callable(parametric) or isinstance(parametric, (bool, np.bool_))):
+        raise TypeError(f"parametric must be True, False or a function; got {parametric!r}")
+    if parametric is True and not hasattr(model, "sample"):
+        raise TypeError("model must have sample(rng, n), or parametric be a function (model, rng)")
     model.e_step(x) if sample_weight is None else model.e_step(x, sample_weight=sample_weight)
     x = model.check(x) if hasattr(model, "check") else np.asarray(x)
     w = _counts(sample_weight, len(x))
     tasks = [(model, x, w, seed, parametric, options) for seed in _seeds(rng, n)]
     found = [s for s in _spread_out(_replicate, tasks, n_jobs, progress, "bootstrap") if s is not None]
-    if len(found) < 2: raise ValueError(f"model must have a maximum on new samples; only {len(found)} of {n} fits had one")
+    if len(found) < 2:
+        raise ValueError(f"model must have a maximum on new samples; only {len(found)} of {n} fits had one")
     values = model.parameters()
     return Bootstrap(tuple(_entry_names(values)), _flat(values), np.array(found), n - len(found))
 
-# %% ../nbs/14_uncertainty.ipynb #699efe43
+# %% ../nbs/14_uncertainty.ipynb #ace5e85c
 #| code-fold: true
 #| code-summary: "_split_start"
 def _split_start(model, wider, x, w, rng):
     "A start with one more component: one of the model's, split at random."
     r = log_normalise(model.log_joint(x))[1]
-    k, share = rng.choice(r.shape[1], p=model.weights), rng.random(len(x))[:, None]
-    at = sum(b.n_components for b in model.components) # the new one comes last
-    return start(wider, x, np.insert(r, at, 0, axis=1) + r[:, [k]] * share * (np.eye(at + 1)[at] - np.eye(at + 1)[k]), sample_weight=w)
+    k, share = rng.choice(r.shape[1], p=model.weights), rng.random(len(x))
+    moved = r[:, k] * share
+    r[:, k] -= moved
+    return start(wider, x, np.column_stack([r, moved]), sample_weight=w) # the new one comes last
 
-# %% ../nbs/14_uncertainty.ipynb #d5e062fc
+# %% ../nbs/14_uncertainty.ipynb #34d33e39
 def _best(null, wider, x, w, rng, n_starts, options):
-    "The best fit of the wider model, from its own parameters, and from splits of the smaller model; None if all collapse."
+    "The best fit of the wider model, from its own parameters and from splits of the smaller one; None if all collapse."
     starts = [wider]
     for _ in range(n_starts):
         try: starts.append(_split_start(null, wider.components, x, w, rng))
@@ -775,7 +815,7 @@ class RatioTest:
     def __repr__(self): return (f"RatioTest(statistic={self.statistic:.4g}, p_value={self.p_value:.3g}, "
                                 f"{len(self.draws)} draws with median {np.median(self.draws):.3g}, {self.failed} failed)")
 
-# %% ../nbs/14_uncertainty.ipynb #22a34597
+# %% ../nbs/14_uncertainty.ipynb #11d9d2bf
 def bootstrap_lrt(
     null,               # the fit with k components, or its Trace
     alternative,        # the fit with k + 1 of the same family, or its Trace
@@ -800,22 +840,24 @@ def bootstrap_lrt(
     if len(small.components) + len(large.components) > 2 or kinds[0] is not kinds[1]:
         raise TypeError("null and alternative must be mixtures of one and the same family")
     if large.n_components != small.n_components + 1:
-        raise ValueError(f"alternative must have one component more than null, which has {small.n_components}; got {large.n_components}")
+        raise ValueError("alternative must have one component more than null, "
+                         f"which has {small.n_components}; got {large.n_components}")
     x = small.check(x)
     w = _counts(sample_weight, len(x))
     statistic = 2 * (large.loglik(x, w) - small.loglik(x, w))
-    if statistic < -1e-6 * len(x): raise ValueError(f"alternative must have the larger log-likelihood; its ℓ is {-statistic / 2:.6g} lower: fit it from more starts")
+    if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
+                                                    f"{-statistic / 2:.6g} lower: fit it from more starts")
     options = {"keep": "ends", "tol": 1e-6, "max_iter": 500} | options
     tasks = [(small, large, seed, int(w.sum()), n_starts, options) for seed in _seeds(rng, n)]
     draws = np.array(_spread_out(_ratio, tasks, n_jobs, progress, "likelihood ratio"))
     draws = draws[np.isfinite(draws)]
     return RatioTest(statistic, (1 + np.sum(draws >= statistic)) / (1 + len(draws)), draws, n - len(draws))
 
-# %% ../nbs/14_uncertainty.ipynb #3571df14
+# %% ../nbs/14_uncertainty.ipynb #51405369
 #| code-fold: true
 #| code-summary: "_generalised, _log_spread"
 def _generalised(model, x): # per component
-    "Spread of each normal component over that of the data, per dimension: (|Σ_k| / |S|)^(1/2d); nan for other families."
+    "Spread of each normal component over that of the data: (|Σ_k| / |S|)^(1/2d); nan for other families."
     out = []
     for block in model.components:
         if isinstance(block, Normal): mine = np.log(np.reshape(block.std, (block.n_components, -1))).mean(1)
@@ -823,27 +865,32 @@ def _generalised(model, x): # per component
         else: mine = np.full(block.n_components, np.nan)
         out.append(mine)
     z = x.reshape(len(x), -1)
-    diag = not any(isinstance(b, MultivariateNormal) and b.structure in ("full", "tied") for b in model.components)
-    with np.errstate(divide="ignore"):
-        of_data = np.log(z.std(0)).mean() if diag else np.linalg.slogdet(np.cov(z.T, bias=True).reshape(z.shape[1], -1))[1] / (2 * z.shape[1])
+    dense = any(getattr(b, "structure", "") in ("full", "tied") for b in model.components)
+    S = np.cov(z.T, bias=True).reshape(z.shape[1], -1)
+    with np.errstate(divide="ignore", over="ignore"):
+        of_data = np.linalg.slogdet(S if dense else np.diag(np.diag(S)))[1] / (2 * len(S))
     return np.exp(np.concatenate(out) - of_data)
 
 def _log_spread(block):
     "log |Σ_k| / 2d."
     K, d = block.mean.shape
     if block.structure in ("full", "tied"): value = np.linalg.slogdet(block.cov)[1] / (2 * d)
-    else: value = np.log(np.broadcast_to(block.cov.reshape(-1, 1) if block.structure == "spherical" else block.cov, (K, d))).mean(1) / 2
+    else:
+        cov = block.cov[:, None] if block.structure == "spherical" else block.cov
+        value = np.log(np.broadcast_to(cov, (K, d))).mean(1) / 2
     return np.broadcast_to(value, K)
 
-# %% ../nbs/14_uncertainty.ipynb #838634c5
+# %% ../nbs/14_uncertainty.ipynb #59f6c0e5
 def suspicions(
     model,              # a fitted Mixture, or its Trace
     x,                  # its data
     sample_weight=None, # (n,)
 ) -> tuple:             # sentences, one for each suspicious component; empty: nothing found
-    """Reasons to take a maximum for a spurious one. A component is suspicious if it holds fewer than d + 1 observations,
-    or if a normal one is fifty times narrower than the data in each direction (in the geometric mean), and holds fewer than 10 (d + 1);
-    and a fit if it ended on the guard.
+    """Reasons to take a maximum for a spurious one.
+
+    A component is suspicious if it holds fewer than d + 1 observations, or if a normal one holds fewer than
+    10 (d + 1) and is fifty times narrower than the data (in the geometric mean over directions); and a fit
+    if it ended on the guard.
 
     Source: McLachlan & Peel, Finite Mixture Models (2000), section 3.10."""
     mixture = _as_mixture(model)
@@ -853,8 +900,9 @@ def suspicions(
     narrow = _generalised(mixture, x)
     found = [getattr(model, "message", "it ended on the guard")] if getattr(model, "reason", "") == "guarded" else []
     for k, (n_k, ratio) in enumerate(zip(held, narrow)):
-        if n_k < d + 1 and _has_parameters(mixture, k): found.append(f"component {k} holds {n_k:.3g} observations, fewer than d + 1 = {d + 1}")
-        elif ratio < 0.02 and n_k < 10 * (d + 1): found.append(f"component {k} holds {n_k:.3g} observations and is {1 / ratio:.3g} times narrower than the data")
+        holds = f"component {k} holds {n_k:.3g} observations"
+        if n_k < d + 1 and _has_parameters(mixture, k): found.append(f"{holds}, fewer than d + 1 = {d + 1}")
+        elif ratio < 0.02 and n_k < 10 * (d + 1): found.append(f"{holds} and is {1 / ratio:.3g} times narrower than the data")
     return tuple(found)
 
 def _has_parameters(mixture, k):
@@ -877,7 +925,7 @@ class Optimum:
     @property
     def spurious(self): return bool(self.suspicions)
 
-# %% ../nbs/14_uncertainty.ipynb #bb9b358b
+# %% ../nbs/14_uncertainty.ipynb #9cfc286e
 @dataclass(frozen=True, repr=False)
 class Multistart:
     "What `multistart` found: optima, the highest ℓ first."
@@ -892,7 +940,9 @@ class Multistart:
 
     def __repr__(self):
         lines = [f"{'ℓ':>14}  {'runs':>5}  of {self.n_starts}"]
-        lines += [f"{o.loglik:14.4f}  {o.hits:5d}  {'spurious? ' + '; '.join(o.suspicions) if o.spurious else ''}".rstrip() for o in self.optima]
+        for o in self.optima:
+            why = f"  spurious? {'; '.join(o.suspicions)}" if o.spurious else ""
+            lines.append(f"{o.loglik:14.4f}  {o.hits:5d}{why}")
         return "\n".join(lines + [f"{'no maximum':>14}  {self.failed:5d}"] * (self.failed > 0))
 
 # %% ../nbs/14_uncertainty.ipynb #0b0cffcb
@@ -902,7 +952,7 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
-# %% ../nbs/14_uncertainty.ipynb #c47436ea
+# %% ../nbs/14_uncertainty.ipynb #1ef78a79
 def multistart(
     family,              # a class of Family, or a template, as in `start`
     x,                   # (n,) or (n, d): the data
@@ -931,4 +981,5 @@ def multistart(
     for trace in good:
         if groups and groups[-1][-1].loglik - trace.loglik <= same * total: groups[-1].append(trace)
         else: groups.append([trace])
-    return Multistart(tuple(Optimum(g[0], len(g), suspicions(g[0], x, sample_weight)) for g in groups), n_starts, n_starts - len(good))
+    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, sample_weight)) for g in groups)
+    return Multistart(optima, n_starts, n_starts - len(good))

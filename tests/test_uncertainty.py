@@ -392,3 +392,32 @@ def test_a_uniform_takes_its_limits_along():
     turned = permute(model, [1, 0, 2])
     assert_allclose(turned.components[0].high, [5, 2])
     assert_allclose(turned.weights, [.2, .3, .5])
+
+
+# what else the E-step may know
+
+def test_missing_values_labels_and_priors():
+    x, start = load_faithful(), Mixture([.4, .6], MultivariateNormal([[2, 55], [4.5, 80]], [[[.5, 1], [1, 40]]] * 2))
+    holes = np.where(np.random.default_rng(0).random(x.shape) < .1, np.nan, x)
+    full = standard_errors(fit(start, x, tol=1e-13), x)
+    trace = fit(start, holes, missing="em", tol=1e-13)
+    e = standard_errors(trace, holes, missing="em")
+    assert np.all(e.errors > full.errors) and e.method == "map"
+    assert_allclose(e.rate, trace.rate, rtol=1e-3)
+    known = trace.model.predict(x)
+    trace = fit(start, x, labels=known, tol=1e-13)
+    e = standard_errors(trace, x, labels=known)
+    assert_allclose(e.missing, 0, atol=1e-6) # with all labels known nothing is missing
+    assert_allclose(e.errors[0], np.sqrt(trace.model.weights.prod() / 272), rtol=1e-6)
+    prior = emlit.Prior(weights=[20., 20.])
+    trace = fit(start, x, prior=prior, tol=1e-13)
+    assert_allclose(standard_errors(trace, x, prior=prior).rate, trace.rate, rtol=1e-3)
+
+def test_many_rows_are_read_in_parts_and_cost_no_more_derivatives():
+    truth = Mixture([.4, .6], FAMILIES["full"])
+    half, _ = truth.sample(np.random.default_rng(0), 75_000)
+    x = np.r_[half, half]
+    trace = fit(truth, x, keep="ends", tol=1e-11)
+    a, b = standard_errors(trace, x), standard_errors(trace, half, sample_weight=np.full(75_000, 2.))
+    assert_allclose(a.observed / units(a.observed), b.observed / units(a.observed), atol=1e-9)
+    assert_allclose(a.rate, trace.rate, rtol=1e-3)
