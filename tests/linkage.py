@@ -23,3 +23,4 @@ class Linkage:
         return Linkage((hidden + d) / (hidden + b + c + d))
 
     def parameters(self): return {"theta": self.theta}
+    def replace(self, changes): return Linkage(changes.get("theta", self.theta))

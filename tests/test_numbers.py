@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from emlit import Bernoulli, Binomial, Categorical, Mixture, MultivariateNormal, Normal, Poisson, bic, coins, data, em, fit, starts
+from emlit import Bernoulli, Binomial, Categorical, Mixture, MultivariateNormal, Normal, Poisson, bic, coins, data, em, fit, standard_errors, starts
 from linkage import Linkage
 
 y = [1, 1, 0, 1, 0, 0, 1, 0, 1, 1]
@@ -42,6 +42,7 @@ MCLUST = "Scrucca et al., R Journal 8 (2016) and the manual of mclust; stops ear
 IRIS = "Fisher (1936), the maximum by a run to 1e-14"
 ROEDER = "Roeder (1990), the galaxies; McLachlan & Peel, Finite Mixture Models (2000)"
 HASSELBLAD = "Hasselblad, J. Amer. Statist. Assoc. 64 (1969)"
+AGRESTI = "Agresti, Categorical Data Analysis (2002), chapter 13; Linzer & Lewis, poLCA's manual; stops early"
 GOODMAN = "Goodman, Biometrika 61 (1974): role conflict"
 LANGE = "Lange, Mathematical and Statistical Methods for Genetic Analysis (2002), section 2.2; from rounded iterates"
 MAIZE = "Fisher's maize: Thisted, Elements of Statistical Computing (1988), section 4.2"
@@ -82,6 +83,11 @@ galaxy = {1: Mixture([1], Normal([21], [5])), 2: Mixture([.9, .1], Normal([9.5, 
 
 # latent classes
 
+# seven pathologists on 118 slides, carcinoma or not: Landis & Koch, Biometrics 33 (1977). Patterns, and how often each was seen
+pathologists = """0000000:34 0000100:2 0100000:6 0100001:1 0100100:4 0100101:5 1000000:2 1010101:1 1100000:2 1100001:1 1100100:2 1100101:7
+1100111:1 1101001:1 1101101:2 1101111:3 1110101:13 1110111:5 1111101:10 1111111:16"""
+slides = np.array([[int(c) for c in word.split(":")[0]] for word in pathologists.split()])
+seen = np.array([float(word.split(":")[1]) for word in pathologists.split()])
 # 216 students in four situations of role conflict: Stouffer & Toby (1951)
 students = np.array([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)])
 answers = np.array([42, 23, 6, 25, 6, 24, 7, 38, 1, 4, 1, 6, 2, 9, 2, 20.])
@@ -94,6 +100,7 @@ def classes(x, w, K):
         found.append(fit(Mixture(np.full(K, 1 / K), Categorical([np.column_stack([1 - q, q]) for q in p.T])), x, sample_weight=w, tol=1e-11, max_iter=100_000, keep="ends"))
     return max(found, key=lambda trace: trace.loglik)
 
+carcinoma = {K: classes(slides, seen, K) for K in (2, 3)}
 conflict = classes(students, answers, 2)
 by_size = np.argsort(conflict.model.weights)
 expected_answers = 216 * np.exp(conflict.model.log_prob(students))
@@ -113,6 +120,7 @@ class Blood:
     def parameters(self): return {"p": np.array(self.p)}
 
 blood = fit(Blood((.3, .2, .5)), [186, 38, 13, 284], tol=0, max_iter=4)
+certain = standard_errors(fit(Linkage(.5), [125, 18, 20, 34], tol=0, max_iter=60), [125, 18, 20, 34])
 maize = fit(Linkage(.5), [1997, 906, 904, 32], tol=0, max_iter=400)
 
 
@@ -155,6 +163,9 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
     ("limit", DLR, linkage.model.theta, (15 + 53809 ** .5) / 394, 1e-9),
     ("limit in decimals", DLR, linkage.model.theta, .6268214979, 1e-9),
     ("rate of convergence", DLR, linkage.rate, .132779, 1e-5),
+    ("observed information", DLR, certain.observed[0, 0], 377.517, 5e-3),
+    ("complete information", DLR, certain.complete[0, 0], 435.318, 5e-3),
+    ("standard error", DLR, certain.errors[0], .051467, 5e-7),
     ("θ", MAIZE, maize.model.theta, .0357123, 5e-7),
     # one dimension
     ("weights", FIFTEEN, fifteen_points.model.weights, (.13317, .86683), 5e-6),
@@ -190,6 +201,9 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
     ("Times deaths: weight", HASSELBLAD, hasselblad.model.weights[0], .3598854, 5e-7),
     ("Times deaths: rates", HASSELBLAD, hasselblad.model.components[0].rate, (1.2560951, 2.6634044), 5e-7),
     ("Times deaths: log-likelihood", HASSELBLAD, hasselblad.loglik, -1989.945860, 5e-7),
+    ("carcinoma, two classes: log-likelihood", AGRESTI, carcinoma[2].loglik, -317.2568, 5e-4),
+    ("carcinoma, three classes: log-likelihood", AGRESTI, carcinoma[3].loglik, -293.705, 2e-2),
+    ("carcinoma, three classes: BIC", AGRESTI, bic(carcinoma[3].model, slides, sample_weight=seen), 697.1357, 4e-2),
     ("role conflict: shares of the classes", GOODMAN, conflict.model.weights[by_size], (.279, .721), 5e-4),
     ("role conflict: likelihood-ratio χ²", GOODMAN, 2 * answers @ np.log(answers / expected_answers), 2.72, 5e-3),
     ("role conflict: Pearson's χ²", GOODMAN, ((answers - expected_answers)**2 / expected_answers).sum(), 2.72, 5e-3),
