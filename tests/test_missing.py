@@ -223,7 +223,7 @@ def test_labels_work_for_every_family_without_holes():
 full = MODELS["full"]
 LABELS = {
     "short": ([0], ValueError, "one label for each of the 3 observations"), "long": ([0] * 4, ValueError, "one label for each of the 3"),
-    "float": ([0., 1, -1], TypeError, "whole numbers"), "bool": ([True, False, True], TypeError, "whole numbers"), "text": (["a", "b", "c"], TypeError, "whole numbers"),
+    "float": ([0., 1, -1], TypeError, "whole numbers"), "bool": ([True, False, True], TypeError, "whole numbers"), "text": (["a", "b", "c"], TypeError, "real numbers"),
     "high": ([0, 2, -1], ValueError, r"a component from 0 to 1.*labels\[1\] is 2"), "low": ([0, -2, -1], ValueError, r"labels\[1\] is -2"),
     "table": (np.eye(3, dtype=int), ValueError, "one label for each"), "one number": (0, ValueError, "one label for each")}
 
