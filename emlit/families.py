@@ -653,7 +653,7 @@ def _log_gamma(x, a, s): # x: (n, d); a and s: (d,), one component
     core = np.where(np.abs(t) < 0.5, np.log1p(np.maximum(t, -0.5)) - t, far)
     return (a * core - np.log(x) + 0.5 * np.log(a / (2 * np.pi)) - _stirling_rest(a)).sum(1)
 
-# %% ../nbs/04_families.ipynb #30fefd9e
+# %% ../nbs/04_families.ipynb #71fa4c56
 @dataclass(frozen=True, eq=False)
 class Gamma(Univariate):
     """Positive numbers with a long right tail: x > 0, mean shape · scale.
@@ -686,8 +686,8 @@ class Gamma(Univariate):
         """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's method.
 
         `prior`: statistics to add.
-        Data that vary by less than about one part in 10⁵ give an inexact shape, and ℓ may fall a little.
-        Raises Degenerate for a component whose data vary by less than about one part in 10⁷."""
+        Raises Degenerate for a component whose data vary by less than about one part in 10⁵: rounding would hide
+        its shape, and a normal distribution fits such data as well."""
         stats = _add_prior(stats, prior, (*self.shape.shape, 2))
         freeze = self._names(freeze)
         _refuse_negative(stats.total[..., 0])
@@ -699,9 +699,9 @@ class Gamma(Univariate):
             if far.size: raise Degenerate(f"component {far[0][0]} has data so far from its frozen scale that its shape overflows")
             return Gamma(_inverse_digamma(ratio), self.scale)
         spread = _log(mean) - mean_log
-        small = np.argwhere(~(spread > 16 * np.finfo(float).eps * (1 + np.abs(mean_log))))
+        small = np.argwhere(~(spread > 2**15 * np.finfo(float).eps * (1 + np.abs(mean_log))))
         if small.size: raise Degenerate(f"component {small[0][0]} varies too little: "
-                                        "its shape cannot be told from Σx and Σ log x")
+                                        "its shape cannot be told from Σx and Σ log x; use Normal")
         shape = _gamma_shape(spread)
         return Gamma(shape, mean / shape)
 

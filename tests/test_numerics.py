@@ -197,3 +197,14 @@ def test_gamma_with_a_frozen_scale(scale, x):
     assert np.isfinite(found.shape).all() and found.shape[0] > 0
     from scipy.special import digamma
     assert_allclose(digamma(found.shape) + np.log(scale), np.log([x, 1.5 * x]).mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-3, 1e-4, 3e-5, 1e-6, 1e-7, 1e-9])
+def test_gammas_that_hardly_vary_climb_or_say_that_they_cannot(spread):
+    x = 1 + spread * np.random.default_rng(8).normal(size=300)
+    begin = Mixture([.5, .5], Gamma(np.full(2, spread**-2), spread**2 * np.array([1 - spread, 1 + spread])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trace = fit(begin, x, max_iter=30)
+    assert np.diff(trace.logliks).min(initial=0) >= -1e-9 * (abs(trace.loglik) + len(x))
+    if trace.reason == "degenerate": assert spread < 3e-5 and "varies too little" in trace.message and "use Normal" in trace.message
