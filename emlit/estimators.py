@@ -47,9 +47,10 @@ def _as_generator(random_state):
 _RECIPES = {"kmeans": kmeans, "k-means++": kmeans_plus_plus,
             "random_from_data": random_points, "random": random_responsibilities}
 
-# %% ../nbs/11_estimators.ipynb #808b931f
+# %% ../nbs/11_estimators.ipynb #6c0edf24
 def _guess(recipe, rows, counts, K, rng, labels=None):
     "A table of responsibilities for the rows of a sketch; rows of known component go to it."
+    if K == 1: return np.ones((len(rows), 1))
     more = {"sample_weight": counts} if recipe in ("kmeans", "k-means++") else {}
     if recipe == "kmeans": more["n_init"] = 5 # each takes less time than a few iterations of EM
     table = _RECIPES[recipe](rows, K, rng, **more)
@@ -370,10 +371,13 @@ class _Gaussian(_Fitted):
             raise ValueError("warm_start must go on with the same n_components, covariance_type and number of columns as the last fit")
         return Mixture(old.weights, MultivariateNormal(old.components[0].mean, old.components[0].cov, **c))
 
-# %% ../nbs/11_estimators.ipynb #b7d5c9c8
+# %% ../nbs/11_estimators.ipynb #dcd16729
 class GaussianMixture(_Gaussian):
     """A mixture of normal distributions, with scikit-learn's interface.
 
+    `tol` bounds the gain still to come, not the last gain as in scikit-learn. After `fit`: weights_, means_, covariances_,
+    precisions_, precisions_cholesky_, converged_, n_iter_, lower_bound_ (ℓ per row of these very parameters), lower_bounds_,
+    n_features_in_, feature_names_in_; and reason_, trace_ (a `Trace`), model_ (a `Mixture`).
     Source: sklearn.mixture.GaussianMixture, whose parameters, attributes and methods it takes over."""
 
     def __init__(
@@ -532,11 +536,12 @@ class _AnyFamily(_Fitted):
 
     def _mixture(self): return self.model_
 
-# %% ../nbs/11_estimators.ipynb #3b811bf1
+# %% ../nbs/11_estimators.ipynb #22384e07
 class MixtureModel(_AnyFamily):
     """A mixture of any family, or of several side by side, with the interface of scikit-learn.
 
-    The families of one number take d columns as independent within a component. The result is `model_`, a `Mixture`.
+    The families of one number take d columns as independent within a component. After `fit`: model_ (a `Mixture`), weights_,
+    converged_, reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
 
     def __init__(
