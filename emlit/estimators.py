@@ -80,27 +80,32 @@ def _merit(trace):
     "What makes one run better than another: first a sound end, then what it climbed to."
     return trace.reason not in ("guarded", "degenerate", "identical"), trace.objective[-1]
 
-# %% ../nbs/11_estimators.ipynb #afbf08f3
+# %% ../nbs/11_estimators.ipynb #c5aa859f
+def _settled(trace):
+    "True for a run that gains no more, also where rounding alone stands in the way of tol."
+    return trace.converged or trace.reason == "stalled"
+
+# %% ../nbs/11_estimators.ipynb #042ce01c
 def _report(trace, notes):
     "Pass on what the chosen run warned of, and why it did not converge, if it did not."
     for note in notes:
         if not str(note.message).startswith(("EM stopped", "EM converged on")): warnings.warn(note.message, stacklevel=4)
     if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=4)
-    if trace.converged or not trace.n_iter and trace.reason == "max_iter": return
+    if _settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
     warnings.warn("Best performing initialization did not converge. Try different init params, or increase max_iter, tol, or check for "
                   f"degenerate data. Here: {trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning, stacklevel=4)
 
-# %% ../nbs/11_estimators.ipynb #765aadd9
+# %% ../nbs/11_estimators.ipynb #9b9c3562
 def _print_run(i, trace, n, verbose, interval):
     "What scikit-learn prints about a run."
     print(f"Initialization {i}")
     path = trace.logliks / n
     for t in range(interval, len(path), interval):
         print(f"  Iteration {t}" + (f"\t ll change {path[t] - path[t - 1]:.5g}" if verbose > 1 else ""))
-    print(f"Initialization {'converged' if trace.converged else 'did not converge'}"
+    print(f"Initialization {'converged' if _settled(trace) else 'did not converge'}"
           + (f" ({trace.message}); lower bound {path[-1]:.5f}" if verbose > 1 else "."))
 
-# %% ../nbs/11_estimators.ipynb #1a4b5f41
+# %% ../nbs/11_estimators.ipynb #d7724e38
 class _MixtureEstimator(DensityMixin, BaseEstimator):
     "What both estimators share. A subclass says how a start is made (`_starts`), and what to call the result (`_name`)."
 
@@ -145,7 +150,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         trace = self._joined(trace, n)
         _report(trace, notes)
         self.trace_, self.model_, self.reason_ = trace, trace.model, trace.reason
-        self.converged_, self.n_iter_ = trace.converged, trace.n_iter
+        self.converged_, self.n_iter_ = _settled(trace), trace.n_iter
         self.lower_bounds_ = (trace.logliks[1:] / n).tolist()
         self.lower_bound_ = trace.loglik / n
         self._name(trace.model)

@@ -118,7 +118,7 @@ def test_the_bound_is_that_of_the_final_parameters(max_iter):
         g = GaussianMixture(3, max_iter=max_iter, init_params="random", random_state=0).fit(iris)
     assert_allclose(g.lower_bound_, g.score(iris), rtol=1e-12)
     assert g.lower_bounds_[-1] == g.lower_bound_ and g.trace_.loglik == g.lower_bound_ * 150
-    assert g.reason_ == g.trace_.reason and g.converged_ == g.trace_.converged
+    assert g.reason_ == g.trace_.reason and g.converged_ == (g.reason_ == "converged")
 
 def test_no_warning_without_a_cause():
     with warnings.catch_warnings():
@@ -128,6 +128,12 @@ def test_no_warning_without_a_cause():
 
 def test_a_short_run_warns_with_its_reason():
     with pytest.warns(ConvergenceWarning, match="did not converge.*max_iter after 2 iterations"): GaussianMixture(3, max_iter=2, tol=0).fit(iris)
+
+def test_standing_still_is_an_end():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        g = GaussianMixture(2, tol=1e-17, random_state=0).fit(faithful)
+    assert g.reason_ == "stalled" and g.converged_
 
 def test_an_end_on_the_guard_is_named_and_avoided():
     x = np.r_[faithful, np.repeat(faithful[:1], 10, axis=0)]
