@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate', 'Trace', 'fit']
 
-# %% ../nbs/03_em.ipynb #a84895b2
+# %% ../nbs/03_em.ipynb #f7fc9e0c
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .checks import as_count, as_sample_weight, as_tolerance
 from .families import Degenerate
 from .missing import refuse_empty_columns
@@ -56,7 +57,15 @@ def _first(model, x, for_e):
     raise ValueError("x must have a finite log-likelihood under the start; "
                      f"got {first.loglik}")
 
-# %% ../nbs/03_em.ipynb #31374a2e
+# %% ../nbs/03_em.ipynb #01b14e79
+def _begin(model, x, freeze, prior, **for_e):
+    "The first E-step, and what every E-step and every M-step is told."
+    for_e = _given(**for_e)
+    if isinstance(missing := for_e.get("missing"), str) and missing == "em": refuse_empty_columns(x, for_e.get("sample_weight"))
+    first = _first(model, x, for_e)
+    return first, for_e, _freezing(model, freeze) | _given(prior=prior)
+
+# %% ../nbs/03_em.ipynb #e51e0f1a
 def em(
     model,              # the start θ_0: anything with e_step(x) and m_step(expectation)
     x,                  # the data, in the form that model.e_step reads
@@ -67,6 +76,7 @@ def em(
     prior=None,         # a prior for the M-step, which then maximises Q + log prior
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
+    dtype=None,         # "float32": the E-step computes in single precision
 ):                      # a generator of Step: t = 0, 1, …, max_iter
     """EM: alternate E-step and M-step, and yield every model with its own log-likelihood.
 
@@ -76,16 +86,15 @@ def em(
     model's steps raise, and `Degenerate` where an M-step has no answer.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    for_e = _given(sample_weight=sample_weight, labels=labels, missing=missing)
-    if isinstance(missing, str) and missing == "em": refuse_empty_columns(x, sample_weight)
-    first = _first(model, x, for_e)
-    for_m = _freezing(model, freeze) | _given(prior=prior)
+    first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
+                                 labels=labels, missing=missing, dtype=dtype)
     return _steps(model, x, first, last, for_e, for_m)
 
-# %% ../nbs/03_em.ipynb #2b8d14ed
+# %% ../nbs/03_em.ipynb #8f8f6eb8
 def remaining_gain(
     objective,      # the last values of what EM climbs, oldest first
     rounding=0.0,   # differences up to this size mean nothing
+    slowest=0.0,    # a factor by which errors are known to shrink; c is at least its square
 ) -> float:         # the gain that is still to come, in nats; inf while it cannot be told
     """Aitken's estimate of the gain still to come, g·c/(1 − c), as gains shrink by a factor c.
 
@@ -96,7 +105,7 @@ def remaining_gain(
     g = [b - a for a, b in zip(last, last[1:])]
     if len(g) >= 2 and all(abs(gain) <= rounding for gain in g[-2:]): return 0.0
     if len(g) < 3 or not all(gain > 0 for gain in g): return np.inf
-    c = max(g[1] / g[0], g[2] / g[1])
+    c = max(g[1] / g[0], g[2] / g[1], slowest**2)
     return g[2] * c / (1 - c) if c < 1 else np.inf
 
 # %% ../nbs/03_em.ipynb #2834272a
@@ -159,12 +168,12 @@ def _tail(steps):
     gaps = [i for i in range(1, len(steps)) if steps[i].t != steps[i - 1].t + 1]
     return steps[gaps[-1]:] if gaps else steps
 
-# %% ../nbs/03_em.ipynb #f232c9fc
-def _stop(objective, n, tol):
+# %% ../nbs/03_em.ipynb #2a956883
+def _stop(objective, n, tol, slowest=0.0):
     "The reason to stop after these values of what EM climbs, or None."
     if tol == 0: return None
     rounding = _rounding(objective[-1], n)
-    left = remaining_gain(objective, rounding)
+    left = remaining_gain(objective, rounding, slowest)
     if left > tol * n: return None
     return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
 
@@ -265,11 +274,16 @@ def _held(model, x, components, most=6):
     except (AttributeError, TypeError, ValueError): return "" # no mixture; or gaps, or impossible rows
     return f" with {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}" if rows else ""
 
-# %% ../nbs/03_em.ipynb #f6e4fa32
+# %% ../nbs/03_em.ipynb #d3c939a1
+def _warn_of_twins(model, x):
+    "Identical components of the start, if there are any, with a warning."
+    if twins := _twins(model, x): warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=3)
+    return twins
+
 def _judge(reason, model, twins, x=None):
     "The reason and its message: what a run that stands still has come to."
     still = reason in ("converged", "stalled")
-    if still and twins: return "identical", _MESSAGES["identical"].format(*twins)
+    if still and twins and (twins := _twins(model, x)): return "identical", _MESSAGES["identical"].format(*twins)
     found = _guarded(model) if still else []
     if found and 1 < len(found) == model.n_components: return "guarded", _MESSAGES["flat"]
     if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)), _held(model, x, found))
@@ -300,7 +314,7 @@ def _as_keep(keep):
     if not isinstance(keep, str) or keep not in ("all", "ends"): raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
     return None if keep == "all" else 4
 
-# %% ../nbs/03_em.ipynb #bca6a578
+# %% ../nbs/03_em.ipynb #8747ed35
 class _Record:
     "What a run leaves behind: steps, and what it climbed."
     def __init__(self, log_prior, keep, monotone):
@@ -317,21 +331,51 @@ class _Record:
         if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
         self.fell = self.fell or _watch(self.climb[-2:], step.t, n, step.model)
 
-    def trace(self, reason, message):
-        return Trace(tuple(self.steps), reason, message, tuple(self.path))
+    def trace(self, reason, message, jumps):
+        began = jumps and jumps.point.began
+        if began is not None: message += f"; accelerated by {jumps.method} after {began} plain steps"
+        return Trace(tuple(self.steps), reason, message, tuple(self.path), began)
 
-# %% ../nbs/03_em.ipynb #88834625
+    def stop(self, n, tol, jumps):
+        "The reason to stop now. After jumps, only plain steps tell what is still to come."
+        if jumps is None or jumps.point.began is None: return _stop(self.climb[-4:], n, tol)
+        return _stop(jumps.point.run, n, tol, jumps.point.slowest)
+
+# %% ../nbs/03_em.ipynb #7dec843d
+def _accelerator(accelerate, em_map, model, first, enough, monotone):
+    "What makes the jumps, or None for plain EM."
+    allowed = (None, *METHODS, "auto")
+    if not (accelerate is None or isinstance(accelerate, str) and accelerate in allowed):
+        names = ", ".join(map(repr, allowed))
+        raise ValueError(f"accelerate must be one of {names}; got {accelerate!r}")
+    if accelerate is None or accelerate == "auto" and not monotone: return None
+    if not monotone:
+        raise ValueError("accelerate must be None with reg_covar above 0: such steps climb nothing")
+    try: Coordinates(model, first)
+    except TypeError:
+        if accelerate == "auto": return None
+        raise
+    return Accelerator(em_map, accelerate, enough)
+
+def _jumping(accelerator, point, last):
+    "The steps of an accelerated run: the best model after each evaluation of the EM map."
+    for t, point in enumerate(accelerator.points(point, last)):
+        yield Step(t, point.model, point.loglik)
+
+# %% ../nbs/03_em.ipynb #af7200d6
 def fit(
     model,              # the start: a Mixture, or anything with e_step and m_step
     x,                  # (n,) or (n, d): the data
     *,
     tol=1e-8,           # stop when less than this is to come, nats per observation; 0: never
-    max_iter=10_000,    # the most E- and M-steps
+    max_iter=10_000,    # the most evaluations of the EM map, an M-step and an E-step each
+    accelerate=None,    # "squarem", "anderson", "auto" (if EM turns out slow); None: exact EM
     sample_weight=None, # (n,), how often each observation counts; None counts each once
     freeze=(),          # names of parameters to hold still, such as "weights"
     prior=None,         # a Prior: climb ℓ + log prior instead of ℓ
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
+    dtype=None,         # "float32": the E-step computes in single precision
     keep="all",         # models to keep: "all", or "ends" (the first, and the last few)
     progress=False,     # show a progress bar
 ) -> Trace:
@@ -346,24 +390,26 @@ def fit(
     that is impossible under the start. Warns of identical components in the start, and once
     if what EM climbs falls by more than rounding explains."""
     tol, max_iter, keep = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"), _as_keep(keep)
-    record = _Record(_log_prior(prior), keep, monotone=not _regularised(model))
-    path = em(model, x, max_iter=max_iter, sample_weight=sample_weight, freeze=freeze,
-              prior=prior, labels=labels, missing=missing)
-    twins = _twins(model, x) if labels is None and prior is None else None
-    if twins: warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=2)
+    log_prior, monotone = _log_prior(prior), not _regularised(model)
+    first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
+                                 labels=labels, missing=missing, dtype=dtype)
     n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
+    em_map, record = EMMap(x, for_e, for_m, log_prior), _Record(log_prior, keep, monotone)
+    jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
+    path = (_jumping(jumps, em_map.start(model, first), max_iter) if jumps
+            else _steps(model, x, first, max_iter, for_e, for_m))
+    twins = _warn_of_twins(model, x) if labels is None and prior is None else None
     try:
         for step in _with_progress(path, max_iter, progress):
             record.add(step, n)
-            if reason := _stop(record.climb[-4:], n, tol): break
+            if reason := record.stop(n, tol, jumps): break
         else: reason = "max_iter"
     except Degenerate as error:
         message = _why_degenerate(error, record.steps[-1].model, x)
         warnings.warn(f"EM stopped at iteration {record.steps[-1].t}: {message}",
                       RuntimeWarning, stacklevel=2)
-        return record.trace("degenerate", message)
-    last = record.steps[-1].model
-    reason, message = _judge(reason, last, twins and _twins(last, x), x)
+        return record.trace("degenerate", message, jumps)
+    reason, message = _judge(reason, record.steps[-1].model, twins, x)
     if reason == "guarded":
         warnings.warn(f"EM converged on the guard: {message}", RuntimeWarning, stacklevel=2)
-    return record.trace(reason, message)
+    return record.trace(reason, message, jumps)
