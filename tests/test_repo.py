@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "nbs").glob("*.ipynb"))
 BOOKS = {p.name: nbformat.read(p, as_version=4) for p in PATHS}
 each_notebook = pytest.mark.parametrize("name", BOOKS)
-CHAPTER = re.compile(r"[01]\d_.*")  # 00 to 79 are the course; 80 and later are reference pages
+CHAPTER = re.compile(r"[01]\d[a-z]?_.*")  # 00 to 79 are the course; 80 and later are reference pages
 
 
 def tracked():
@@ -98,7 +98,7 @@ def test_notebooks_are_listed_in_reading_order():
     listed = re.findall(r"-\s+(\w+\.ipynb)", config)
     assert sorted(listed[1:]) == listed[1:] and listed[0] == "index.ipynb"
     assert set(listed) == set(BOOKS), "the sidebar in _quarto.yml and nbs/ name different notebooks"
-    assert all(re.fullmatch(r"index\.ipynb|\d\d_[a-z0-9]+\.ipynb", n) for n in BOOKS)
+    assert all(re.fullmatch(r"index\.ipynb|\d\d[a-z]?_[a-z0-9]+\.ipynb", n) for n in BOOKS)
 
 
 @each_notebook

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "_docs"
-NOTEBOOKS = {re.sub(r"^\d\d_", "", p.stem) + ".html": p for p in sorted((ROOT / "nbs").glob("*.ipynb"))}
+NOTEBOOKS = {re.sub(r"^\d\d[a-z]?_", "", p.stem) + ".html": p for p in sorted((ROOT / "nbs").glob("*.ipynb"))}
 PAGES = list(NOTEBOOKS)
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"])), None)

@@ -19,7 +19,7 @@ import yaml
 from notebooks import ROOT, CellFailed, execute_all
 
 BUILD, DOCS = ROOT / "_build", ROOT / "_docs"
-NUMBERED = re.compile(r"\b\d\d_(\w+\.ipynb)\b")  # 01_coins.ipynb becomes the page coins.html
+NUMBERED = re.compile(r"\b\d\d[a-z]?_(\w+\.ipynb)\b")  # 01_coins.ipynb becomes the page coins.html
 MATHJAX = """<script>
 window.MathJax = {
   options: { enableMenu: false },
@@ -136,7 +136,7 @@ def copy_project(executed):
         frame_html_figures(nb)
         for cell in nb.cells:
             if cell.cell_type == "markdown":
-                cell.source = re.sub(r"(\]\()(\d\d_)(\w+\.ipynb)", r"\1\3", cell.source)
+                cell.source = re.sub(r"(\]\()(\d\d[a-z]?_)(\w+\.ipynb)", r"\1\3", cell.source)
         nbformat.write(nb, nbs / NUMBERED.sub(r"\1", path.name))
     shutil.copy(ROOT / "README.md", project)  # newer than index.ipynb: nbdev_docs need not make one
     return project

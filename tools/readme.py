@@ -45,7 +45,7 @@ def callouts(text):
 def markdown(text):
     "A Markdown cell, with links to notebooks turned into links to the published pages."
     page = lambda m: f"]({site()}{m[1]}.html{m[2] or ''})"
-    return callouts(re.sub(r"\]\((?:\d\d_)?(\w+)\.ipynb(#[\w.-]*)?\)", page, text))
+    return callouts(re.sub(r"\]\((?:\d\d[a-z]?_)?(\w+)\.ipynb(#[\w.-]*)?\)", page, text))
 
 
 def title_cell(text):
