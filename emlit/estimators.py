@@ -137,8 +137,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _run(self, model, X, w, labels):
         "One run of EM, and the warnings it gave."
-        given = {"labels": labels, "missing": self.missing, "prior": self.prior}
-        if "accelerate" in fit.__kwdefaults__: given["accelerate"] = self.accelerate
+        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             trace = fit(model, self._data(X), tol=self.tol, max_iter=self.max_iter, sample_weight=w,

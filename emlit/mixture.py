@@ -353,6 +353,6 @@ class Mixture:
 
     def sample(self, rng, n: int) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
         "n draws from the mixture by the generator `rng`, with the component that made each."
-        n = as_count(n, "n", least=1)
-        z = as_rng(rng).choice(self.n_components, size=n, p=self.weights)
+        rng, n = as_rng(rng), as_count(n, "n", least=1)
+        z = rng.choice(self.n_components, size=n, p=self.weights)
         return _draw(self.components, rng, n)[np.arange(n), z], z

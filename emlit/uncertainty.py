@@ -6,9 +6,9 @@
 __all__ = ['Chart', 'StandardErrors', 'standard_errors', 'permute', 'canonical', 'match', 'Bootstrap', 'bootstrap', 'RatioTest',
            'bootstrap_lrt', 'suspicions', 'Optimum', 'Multistart', 'multistart']
 
-# %% ../nbs/14_uncertainty.ipynb #1cf6c48d
+# %% ../nbs/14_uncertainty.ipynb #f4bc325f
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -23,8 +23,8 @@ from .fitting import fit
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
 from .starts import kmeans_plus_plus, start
 
-# %% ../nbs/14_uncertainty.ipynb #5d5184c8
-_STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials of degree 7
+# %% ../nbs/14_uncertainty.ipynb #3278693c
+_STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
 
 def _slope(f, h=0.01):
     "f′(0) of a function of one number, by central differences of order 6; f may return arrays."
@@ -132,10 +132,10 @@ def _entry_names(parameters):
 
 def _shared(block, name): return name == "cov" and str(getattr(block, "structure", "")).startswith("tied")
 
-# %% ../nbs/14_uncertainty.ipynb #094bf625
+# %% ../nbs/14_uncertainty.ipynb #6641236f
 @dataclass(frozen=True)
 class Chart:
-    "Coordinates around a model: θ = θ̂ + A v, where v = 0 is the model, and |v| < 1/3 stays in the parameter space."
+    "Coordinates around a model: θ = θ̂ + A v, where v = 0 is the model, and Σ|v_j| < 1/3 stays inside."
     model: object       # θ̂
     A: np.ndarray       # (F, p): what one unit of each coordinate adds to every entry of the parameters
     free: np.ndarray    # (p,): the entries that are free; the others follow from them, or stay
@@ -254,9 +254,9 @@ def _colours(chart): # → (C, K)
         owner[c, touched] = g
     return owner
 
-# %% ../nbs/14_uncertainty.ipynb #972921f0
+# %% ../nbs/14_uncertainty.ipynb #ea1e7476
 def _stand_ins(x, wr): # (n,) or (n, d); (n, K)
-    "2d points for each component with the same weight, mean and covariance as all observations: the same Q of a normal family."
+    "2d points for each component with the weight, mean and covariance of all observations: the same Q."
     z = x.reshape(len(x), -1)
     points, weights, d = [], [], z.shape[1]
     for n_k, w in zip(wr.sum(0), wr.T):
@@ -491,9 +491,11 @@ def _of_mixture(chart, x, w, identity):
         score, complete, observed = score + s, complete + I, observed + I - (lost + lost.T) / 2
     return score, observed, complete
 
-# %% ../nbs/14_uncertainty.ipynb #ce3a8d3a
+# %% ../nbs/14_uncertainty.ipynb #e8488d8a
+_GUARDED = "the fit ended on its floor, a border of the parameter space: the theory needs an interior maximum"
+
 def standard_errors(
-    model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace; or a Trace of it
+    model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace; a Trace; a fitted estimator
     x,                  # the data that it was fitted to
     sample_weight=None, # (n,), how often each observation counts
     *,
@@ -508,6 +510,7 @@ def standard_errors(
     information, and says along which direction. Raises TypeError for a model without the methods needed,
     ValueError for other methods and what the model's steps refuse.
     Source: Louis, J. R. Statist. Soc. B 44 (1982); Oakes, J. R. Statist. Soc. B 61 (1999)."""
+    model = getattr(model, "trace_", model) # of an estimator
     guarded = getattr(model, "reason", "") == "guarded"
     model = getattr(model, "model", model)
     options = {k: v for k, v in options.items() if v is not None}
@@ -524,7 +527,7 @@ def standard_errors(
     if not len(chart.free):
         raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
     result = _report(chart, *found, method)
-    if guarded: warnings.warn("the fit ended on its floor: a border, where standard errors mean little", RuntimeWarning, stacklevel=2)
+    if guarded: result = replace(result, notes=(_GUARDED, *result.notes))
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
 
@@ -586,7 +589,7 @@ def _as_order(model, order):
         first += len(part)
     return order, [p - p.min() for p in parts]
 
-# %% ../nbs/14_uncertainty.ipynb #ae3dc0f6
+# %% ../nbs/14_uncertainty.ipynb #2e0c2d76
 def permute(
     model,       # a Mixture
     order,       # (K,): which old component comes at each place
@@ -600,6 +603,7 @@ def permute(
     return Mixture(model.weights[order], [moved(b, p) for b, p in zip(model.components, parts)])
 
 def _as_mixture(model, name="model"):
+    model = getattr(model, "trace_", model) # of an estimator
     model = getattr(model, "model", model) # of a Trace
     if isinstance(model, Mixture): return model
     raise TypeError(f"{name} must be a Mixture or a Trace of one; got an object of type {type(model).__name__}")
@@ -738,7 +742,7 @@ class Bootstrap:
                   for n, e, s, (a, b) in zip(self.names, self.estimates, self.errors, self.interval())]
         return "\n".join(lines + [f"{len(self.samples)} fits; {self.failed} more had no maximum"])
 
-# %% ../nbs/14_uncertainty.ipynb #218b6273
+# %% ../nbs/14_uncertainty.ipynb #7e13732b
 def bootstrap(
     model,              # the fit, or its Trace
     x,                  # the data that it was fitted to
@@ -757,6 +761,7 @@ def bootstrap(
     counted and left out.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
+    model = getattr(model, "trace_", model)
     model = getattr(model, "model", model)
     n = as_count(n, "n", least=2)
     if not (callable(parametric) or isinstance(parametric, (bool, np.bool_))):

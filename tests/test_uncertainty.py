@@ -421,3 +421,18 @@ def test_many_rows_are_read_in_parts_and_cost_no_more_derivatives():
     a, b = standard_errors(trace, x), standard_errors(trace, half, sample_weight=np.full(75_000, 2.))
     assert_allclose(a.observed / units(a.observed), b.observed / units(a.observed), atol=1e-9)
     assert_allclose(a.rate, trace.rate, rtol=1e-3)
+
+def test_a_fit_on_its_floor_is_told():
+    x = np.r_[np.random.default_rng(0).normal(0, 1, 60), [2.5] * 4]
+    with pytest.warns(RuntimeWarning): trace = fit(Mixture([.9, .1], Normal([0., 2.5], [1., .05], floor=1e-4)), x)
+    assert trace.reason == "guarded"
+    with pytest.warns(RuntimeWarning) as caught: e = standard_errors(trace, x)
+    assert "ended on its floor" in str(caught[0].message) and "floor" in e.notes[0]
+
+def test_estimators_are_read():
+    x = load_faithful()
+    model = emlit.GaussianMixture(2, random_state=0).fit(x)
+    e = standard_errors(model, x)
+    assert_allclose(e.estimates[0], model.weights_[0], rtol=1e-12)
+    assert len(bootstrap(model, x, 3, np.random.default_rng(0)).samples) == 3
+    assert sorted(match(model, canonical(model))) == [0, 1]
