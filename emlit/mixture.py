@@ -158,6 +158,7 @@ def _e_step_fast(mixture, x, w, dtype):
     if len(mixture.components) > 1 or type(normal) not in (Normal, MultivariateNormal): return None
     if x.size + len(x) * mixture.n_components < _FEW: return None
     found = fast_e_step(normal, mixture.weights, x, w, dtype)
+    if found is None and dtype == np.float32: found = fast_e_step(normal, mixture.weights, x, w) # the next best
     if found is None: return None
     loglik, stats, far = found
     if w is not None: far = far[w[far] > 0]
