@@ -27,11 +27,12 @@ import scipy.sparse
 
 import emlit
 from emlit.fitting import _blur
+from emlit.priors import Prior
 from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, scale_floor, starts
-from problems import Problem, moved_mixture
+from problems import STRUCTURES, Problem, moved_mixture
 
 OPTIONS = set(inspect.signature(fit).parameters)
-OURS = ("EM stopped at iteration", "components", "EM converged on the guard") # how emlit's own warnings begin
+OURS = ("EM stopped at iteration", "components", "EM converged on the guard", "Best performing", "the best start") # how emlit's own warnings begin
 SECONDS = 20 # for a single problem
 
 nan, inf = float("nan"), float("inf")
@@ -114,6 +115,20 @@ def options(a, n):
     return out
 
 
+def prior(a):
+    "A random prior that bears on what the model has."
+    rng, kinds = a.rng, {type(b).__name__ for b in a.model.components}
+    d = a.x[0].size
+    out = {"weights": rng.uniform(1, 5)} if rng.random() < .7 else {}
+    if kinds & {"Bernoulli", "Binomial", "Geometric"}: out["beta"] = tuple(rng.uniform(1, 9, 2))
+    if kinds & {"Categorical", "Multinomial"}: out["dirichlet"] = rng.uniform(1, 5)
+    if kinds & {"Poisson", "Exponential"}: out["gamma"] = tuple(rng.uniform(1, 5, 2))
+    if kinds & {"Normal", "MultivariateNormal"} and rng.random() < .5: out["normal"] = (rng.normal(0, 3), rng.uniform(.01, 3))
+    if "Normal" in kinds: out["inverse_gamma"] = tuple(rng.uniform(.1, 4, 2))
+    if "MultivariateNormal" in kinds: out["inverse_wishart"] = (rng.uniform(d, 9 + d), rng.uniform(.1, 4))
+    return Prior(**out)
+
+
 def holes(a, x, given):
     "Data with missing values or known labels, where `fit` takes them."
     rng, table = a.rng, x.reshape(len(x), -1)
@@ -138,7 +153,10 @@ def examine(a, x, trace, given):
     climbing = not any(np.any(getattr(b, "reg_covar", 0) > 0) for b in model.components)
     room = 1e-10 * (np.abs(trace.objective[:-1]) + total) + total * max(map(_blur, (s.model for s in trace.steps)))
     if any(getattr(b, "floor", None) is not None for b in model.components): room[:1] = inf # the start may lie below the floor
-    if climbing and np.any(np.diff(trace.objective) < -room): raise Wrong(f"ℓ fell: {np.diff(trace.objective).min()} of {trace.loglik}")
+    if np.isnan(trace.objective).any() or trace.objective.max() == inf: raise Wrong(f"the objective is {trace.objective}")
+    room[np.isneginf(trace.objective[:-1])] = inf # a prior may give the start, or what is frozen, the density 0
+    with np.errstate(invalid="ignore"): falls = np.diff(trace.objective) < -room
+    if climbing and np.any(falls): raise Wrong(f"ℓ fell: {trace.objective}")
     own = model.e_step(x, sample_weight=w, **{k: given[k] for k in ("labels", "missing") if k in given}).loglik
     if abs(own - trace.loglik) > 1e-9 * (abs(own) + total): raise Wrong(f"ℓ is reported as {trace.loglik!r}, and is {own!r}")
     x = x if w is None else x[np.asarray(w) > 0] # the others need not be possible
@@ -161,7 +179,7 @@ def clear(error, names):
     return type(error) in (ValueError, TypeError, Degenerate) and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", str(error)) for n in names)
 
 
-ARGUMENTS = "x", "r", "model", "components", "weights", "sample_weight", "log_prob", "component", "covariance", "floor", "labels", "missing", "columns"
+ARGUMENTS = "x", "r", "model", "components", "weights", "sample_weight", "log_prob", "component", "covariance", "floor", "labels", "missing", "columns", "prior"
 
 
 def regular(seed):
@@ -173,6 +191,7 @@ def regular(seed):
         model = begin(a, x, model)
         model = guarded(a, x, given["sample_weight"], model)
         x, given = holes(a, x, given)
+        if a.rng.random() < .15: given["prior"] = prior(a)
         trace = fit(model, x, **given)
     except Exception as error:
         if clear(error, ARGUMENTS): return "refused: " + re.sub(r"[-+\d.e]*\d[-+\d.e]*", "#", str(error))[:60]
@@ -216,11 +235,35 @@ def garbage(seed):
     return "garbage harmless"
 
 
+def estimator(seed):
+    "An estimator on any table: finite, or refused in words."
+    a = Problem(seed)
+    x, _ = ugly(a)
+    rng, X = a.rng, x.reshape(len(x), -1)
+    name = {"Gamma": "gamma", "Exponential": "exponential", "Poisson": "poisson", "Geometric": "geometric", "Bernoulli": "bernoulli"}.get(a.kind)
+    common = {"n_components": a.K, "random_state": seed, "max_iter": int(rng.integers(0, 12)), "init_params": choose(rng, "kmeans", "k-means++", "random", "random_from_data")}
+    if name is None or rng.random() < .5: model = emlit.GaussianMixture(covariance_type=choose(rng, *STRUCTURES), **common)
+    else: model = emlit.MixtureModel(name, **common)
+    w = choose(rng, None, a.w, rng.random(len(X)))
+    try: model.fit(X, sample_weight=w)
+    except Exception as error:
+        if clear(error, ("X", "x", "n_components", "n_samples", "n_sample(s)", "sample(s)", *ARGUMENTS)): return "refused: " + re.sub(r"[-+\d.e]*\d[-+\d.e]*", "#", str(error))[:60]
+        raise
+    for p, value in model.model_.parameters().items(): finite(p, value)
+    finite("lower_bound_", model.lower_bound_)
+    X = X if w is None else X[np.asarray(w) > 0]
+    finite("predict_proba", model.predict_proba(X))
+    finite("score", model.score(X))
+    finite("bic", model.bic(X))
+    finite("sample", model.sample(2)[0])
+    return "estimator " + model.reason_
+
+
 def once(seed):
     "Run a problem: what came of it. Raises what is a finding."
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        outcome = (garbage if seed % 5 == 4 else regular)(seed)
+        outcome = (garbage if seed % 5 == 4 else estimator if seed % 20 == 10 else regular)(seed)
     for w in caught:
         if not str(w.message).startswith(OURS): raise Wrong(f"{w.category.__name__}: {w.message} ({Path(w.filename).name}, line {w.lineno})")
     return outcome
