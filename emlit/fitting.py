@@ -180,13 +180,13 @@ def _stop(objective, n, tol, slowest=0.0):
 # %% ../nbs/03_em.ipynb #f086a1f3
 def _blur(model):
     "What rounding in nearly singular covariances may change of ℓ, in nats per observation."
-    worst = 0.0
+    worst, eps = 0.0, np.finfo(float).eps
     for b in getattr(model, "components", ()):
         if getattr(b, "structure", None) not in ("full", "tied"): continue
         std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
         least = np.linalg.eigvalsh(b.cov / std[..., None] / std[..., None, :]).min()
-        eps = np.finfo(float).eps
-        worst = max(worst, 64 * b.cov.shape[-1] * eps / max(least, eps))
+        mean = np.max(np.spacing(np.abs(b.mean)) / std) / np.sqrt(max(least, eps))
+        worst = max(worst, 64 * b.cov.shape[-1] * eps / max(least, eps), 8 * mean)
     return worst
 
 def _watch(objective, t, n, model=None):

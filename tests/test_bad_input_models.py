@@ -159,7 +159,6 @@ ROWS = [
     ("grid",                lambda: select(faithful, n_components=[]),               V, ["n_components"]),
     ("grid",                lambda: select(faithful, structures=["round"]),          V, ["structures|covariance_type", "'round'"]),
 ]
-ROWS = [row for row in ROWS if "accelerate" in fit.__kwdefaults__ or "'fast'" not in row[3]]
 IDS = [f"{cause} {[r[0] for r in ROWS[:i]].count(cause) + 1}" for i, (cause, *_) in enumerate(ROWS)]
 
 

@@ -1,7 +1,11 @@
 """A short fuzz run; `make fuzz` makes a long one."""
+import numpy as np
 import pytest
 
 import fuzz
+from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Normal, Poisson, Stats, fit
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_small_random_problems():
@@ -10,10 +14,36 @@ def test_small_random_problems():
     assert outcomes.total() == 500 and outcomes["converged"] > 50 and outcomes["garbage refused"] > 50
 
 
-@pytest.mark.parametrize("seed, words", [
-    (241745248, "negative diagonal by rounding"), (474, "an array as keep"), (124, "a whole number beyond floating point"), (2369, "ragged tosses"),
-    (2820, "a category block without rows"), (7256, "a component on its floor"), (16037, "a gamma whose mean underflows"), (242, "a rate of huge numbers")])
-def test_what_once_went_wrong(seed, words): fuzz.once(seed)
+# what longer runs found, as small as it gets
+
+def test_a_whole_number_beyond_floating_point_is_refused_in_words():
+    with pytest.raises(ValueError, match="sample_weight must be finite"): fit(Mixture([1], Poisson([1.])), [1, 2], sample_weight=[1, 10**400])
+
+def test_ragged_tosses_are_refused_in_words():
+    with pytest.raises(ValueError, match="n must be a rectangular array"): Binomial([1, [2]], [.5])
+
+def test_an_array_is_no_keep_and_no_missing():
+    model = Mixture([1], Poisson([1.]))
+    with pytest.raises(ValueError, match="keep must be"): fit(model, [1, 2], keep=np.array([1, 2]))
+    with pytest.raises((ValueError, TypeError), match="missing must be"): fit(model, [1, 2], missing=np.array([1, 2]))
+
+def test_the_size_of_a_sample_may_be_a_whole_number_of_numpys():
+    x, z = Mixture([1], Poisson([1.])).sample(np.random.default_rng(0), np.array(3))
+    assert x.shape == z.shape == (3,)
+
+def test_a_gamma_whose_mean_underflows_is_degenerate():
+    with pytest.raises(Degenerate, match="varies too little"): Gamma([1.], [1.]).maximise(Stats(np.ones(1), np.array([[0., -800.]])))
+
+def test_the_rate_of_huge_numbers_is_quiet():
+    x = np.array([1., 2, 3, 8, 9, 10]) * 1e140
+    small, large = (fit(Mixture([.5, .5], Normal([2 * u, 9 * u], [u, u])), x * (u / 1e140), tol=0, max_iter=5) for u in (1., 1e140))
+    assert large.rate == pytest.approx(small.rate, rel=1e-3)
+
+@pytest.mark.parametrize("method", ["squarem", "anderson"])
+def test_huge_numbers_are_accelerated_quietly(method):
+    x = np.array([1., 2, 3, 5, 6, 8, 9, 10]) * 1e200
+    trace = fit(Mixture([.5, .5], Exponential([1e-200, 1e-201])), x, accelerate=method, max_iter=40)
+    assert np.isfinite(trace.loglik)
 
 
 def test_a_finding_is_found(monkeypatch):
