@@ -38,7 +38,6 @@ serve: site  ## build the site and show it at http://localhost:8000 (or PORT=…
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(PORT)
 
 test: $(READY)  ## everything: notebooks, package, export, wheel, README, and the site in a browser
-	@$(BIN)/nbdev_test --n_workers $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 	@$(MAKE) --no-print-directory site
 	@$(BIN)/python -m pytest
 
