@@ -253,7 +253,7 @@ class History:
 METHODS = {"squarem": squarem_jump, "anderson": anderson_jump}
 WARM_UP = 10 # plain steps at first: they are the cheapest there, and choose the top to climb
 
-def _noise(objective): return 16 * np.finfo(float).eps * (1 + abs(objective))
+def _noise(objective): return 16 * np.finfo(float).eps * abs(objective) # whatever the unit of the weights
 
 def _slow(run):
     "True where gains shrink by less than a tenth from step to step."

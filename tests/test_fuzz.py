@@ -46,6 +46,14 @@ def test_huge_numbers_are_accelerated_quietly(method):
     assert np.isfinite(trace.loglik)
 
 
+@pytest.mark.parametrize("method", ["squarem", "anderson"])
+def test_jumps_go_uphill_whatever_the_unit_of_the_weights(method):
+    days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
+    one, tiny = (fit(Mixture([.3, .7], Poisson([1., 2.5])), np.arange(10), sample_weight=u * days, accelerate=method, max_iter=60, tol=0) for u in (1., 2.**-100))
+    assert np.all(np.diff(tiny.logliks) >= -1e-12 * abs(tiny.loglik))
+    np.testing.assert_allclose(tiny.logliks * 2.**100, one.logliks, rtol=1e-9)
+
+
 def test_a_finding_is_found(monkeypatch):
     monkeypatch.setattr(fuzz.Problem, "__init__", lambda self, seed: 1 / 0)
     assert fuzz.attempt(3)[1:] == (False, "ZeroDivisionError: division by zero")
