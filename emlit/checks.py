@@ -48,6 +48,11 @@ def _described(value, array):
     if array.dtype.kind == "O": return f"an object such as {next(v for v in array.flat if not isinstance(v, Real))!r}"
     return f"values of type {array.dtype}"
 
+def _shown(value):
+    "A value as the user wrote it, or its type where that would be long."
+    text = repr(value)
+    return text if len(text) <= 60 else f"an object of type {type(value).__name__}"
+
 # %% ../nbs/91_checks.ipynb #46cbaa4b
 def require(
     ok: np.ndarray,     # True where a value is allowed
@@ -97,8 +102,8 @@ def as_count(
 ) -> int:
     "Read a whole number that is at least `least`.\n\nRaises TypeError for what is not a whole number, ValueError for one that is too small."
     try: number = index(value)
-    except TypeError: raise TypeError(f"{name} must be a whole number; got {value!r}") from None
-    if isinstance(value, (bool, np.bool_)): raise TypeError(f"{name} must be a whole number; got {value!r}")
+    except TypeError: raise TypeError(f"{name} must be a whole number; got {_shown(value)}") from None
+    if isinstance(value, (bool, np.bool_)): raise TypeError(f"{name} must be a whole number; got {_shown(value)}")
     if number < least: raise ValueError(f"{name} must be at least {least}; got {number}")
     return number
 
@@ -110,7 +115,7 @@ def as_dtype(
     try: dtype = np.dtype(value)
     except TypeError: dtype = None
     if value is None or dtype not in (np.float64, np.float32):
-        raise ValueError(f"dtype must be 'float64' or 'float32'; got {value!r}")
+        raise ValueError(f"dtype must be 'float64' or 'float32'; got {_shown(value)}")
     return dtype
 
 # %% ../nbs/91_checks.ipynb #f9db3892

@@ -41,7 +41,9 @@ def _one_of(value, name, allowed):
 def _as_generator(random_state):
     "A numpy Generator from whatever scikit-learn takes as random_state: None, a seed, a RandomState, or a Generator."
     if isinstance(random_state, np.random.Generator): return random_state
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1, size=4))
+    try: source = check_random_state(random_state)
+    except ValueError as error: raise ValueError(f"random_state must be None, a seed, a RandomState or a Generator: {error}") from None
+    return np.random.default_rng(source.randint(2**31 - 1, size=4))
 
 # %% ../nbs/11_estimators.ipynb #ecec99d7
 _RECIPES = {"kmeans": kmeans, "k-means++": kmeans_plus_plus,
@@ -187,11 +189,14 @@ class _Checked(_MixtureEstimator):
 
     def _read(self, X, reset=False):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
+        if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
-        except ValueError as error:
-            if "contains NaN" not in str(error): raise
-            raise ValueError('Input X contains NaN; if NaN stands for a missing value, say missing="em"') from None
+        except (ValueError, TypeError) as error:
+            text = str(error)
+            if "contains NaN" in text: text = 'Input X contains NaN; if NaN stands for a missing value, say missing="em"'
+            elif "X" not in text: text = f"X must be a table of real numbers, (n_samples, n_features): {text}"
+            raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from None
 
     def _data(self, X):
         "X in the form that the model reads."
