@@ -475,6 +475,18 @@ def _report(chart, score, observed, complete, method):
                           back.T @ observed @ back, back.T @ complete @ back, missing, back.T @ score, distance,
                           flat, rising, combos, chart.fixed, by_name, method, notes)
 
+# %% ../nbs/14_uncertainty.ipynb #c2ad214c
+#| code-fold: true
+#| code-summary: "_held"
+def _held(chart, score, observed, complete, method):
+    "The report, unless the information is too large for floating point."
+    result = None
+    with np.errstate(all="ignore"):
+        if np.isfinite(observed).all() and np.isfinite(score).all(): result = _report(chart, score, observed, complete, method)
+    if result is None or not np.isfinite(result.observed).all():
+        raise ValueError("x must be in a unit in which second derivatives of ℓ fit into floating point; divide x by its size first")
+    return result
+
 # %% ../nbs/14_uncertainty.ipynb #bb7b03d6
 #| code-fold: true
 #| code-summary: "_of_mixture"
@@ -526,7 +538,7 @@ def standard_errors(
             found = _of_mixture(chart, x, w, {"louis": _louis, "oakes": _oakes}[method])
     if not len(chart.free):
         raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
-    result = _report(chart, *found, method)
+    result = _held(chart, *found, method)
     if guarded: result = replace(result, notes=(_GUARDED, *result.notes))
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=2)
     return result
@@ -633,10 +645,10 @@ def _features(block, weights): # (K, …)
 
 def _distances(a, b): # (K, F), (K, F) → (K, K)
     "Squared differences of parameters, each in units of its spread over all components of both."
-    both = np.vstack([a, b])
-    spread = both.std(axis=0)
-    scale = np.where(spread > 1e-12 * np.abs(both).max(axis=0), spread, np.inf)
-    return np.square((a[:, None] - b[None]) / scale).sum(-1)
+    size = np.abs(np.vstack([a, b])).max(axis=0)
+    a, b = (v / np.where(size > 0, size, 1) for v in (a, b)) # no unit is so large that squares overflow
+    spread = np.vstack([a, b]).std(axis=0)
+    return np.square((a[:, None] - b[None]) / np.where(spread > 1e-12, spread, np.inf)).sum(-1)
 
 # %% ../nbs/14_uncertainty.ipynb #9e99467d
 def match(

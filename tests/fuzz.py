@@ -32,8 +32,9 @@ from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, s
 from problems import STRUCTURES, Problem, moved_mixture
 
 OPTIONS = set(inspect.signature(fit).parameters)
-OURS = ("EM stopped at iteration", "components", "EM converged on the guard", "Best performing", "the best start", "Number of distinct clusters") # how emlit's own warnings begin
-SECONDS = 20 # for a single problem
+OURS = ("EM stopped at iteration", "components", "EM converged on the guard", "Best performing", "the best start", "Number of distinct clusters",
+        "the information is", "on the border", "not at a maximum", "only ", "the fit ended on its floor") # how emlit's own warnings begin
+SECONDS = 20 # of processor time, for a single problem: a busy or sleeping machine is no finding
 
 nan, inf = float("nan"), float("inf")
 GARBAGE = [nan, inf, -inf, None, "text", "", b"bytes", [], [[]], -1, 0, 2, .5, -.5, 1e308, 1e-320, 1j, object(), {}, {"a": 1}, {1, 2}, True, [nan], [inf, 1],
@@ -179,6 +180,33 @@ def clear(error, names):
     return type(error) in (ValueError, TypeError, Degenerate) and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", str(error)) for n in names)
 
 
+def answers(a, x, model, given):
+    "What one asks of a fitted mixture: the answers are finite, or refused in words."
+    rng, w = a.rng, given.get("sample_weight")
+    x = x if w is None else x[np.asarray(w) > 0]
+    seen = x[~np.isnan(x.reshape(len(x), -1)).any(1)]
+    if rng.random() < .5 or x.ndim == 1 or x.shape[1] == 1 or not len(seen):
+        if rng.random() < .5: finite("match", emlit.match(model, emlit.permute(model, rng.permutation(model.n_components))))
+        else:
+            options = {k: given[k] for k in ("labels", "missing", "prior") if k in given}
+            if w is not None and "labels" in options: options["labels"] = options["labels"][np.asarray(w) > 0]
+            found = emlit.standard_errors(model, x, w if w is None else w[w > 0], freeze=given["freeze"], **options)
+            finite("the observed information", found.observed)
+            finite("the score", found.score)
+        return
+    d = x.shape[1]
+    known = np.sort(rng.choice(d, rng.integers(1, d), replace=False))
+    if np.isnan(model.marginal(known).log_prob(seen[:, known])).any(): raise Wrong("the marginal is NaN")
+    if rng.random() < .5:
+        mean, cov = emlit.regress(model, seen[:, known], known)
+        finite("the conditional mean", mean)
+        finite("the conditional covariance", cov)
+        finite("a conditional sample", model.conditional(known, seen[0, known]).sample(rng, 2)[0])
+    holes = seen.copy()
+    holes[:, known] = nan
+    finite("what was imputed", emlit.impute(model, np.where(rng.random(seen.shape) < .5, holes, seen), rng=choose(rng, None, rng)))
+
+
 ARGUMENTS = "x", "r", "model", "components", "weights", "sample_weight", "log_prob", "component", "covariance", "floor", "labels", "missing", "columns", "prior", "scale", "shape", "accelerate"
 
 
@@ -198,7 +226,12 @@ def regular(seed):
     except Exception as error:
         if clear(error, ARGUMENTS): return "refused: " + re.sub(r"[-+\d.e]*\d[-+\d.e]*", "#", str(error))[:60]
         raise
-    return examine(a, x, trace, given)
+    outcome = examine(a, x, trace, given)
+    if a.rng.random() < .2 and "prior" not in given:
+        try: answers(a, x, trace.model, given)
+        except Exception as error:
+            if not clear(error, (*ARGUMENTS, "family", "families")): raise
+    return outcome
 
 
 def garbage(seed):
@@ -247,13 +280,18 @@ def estimator(seed):
     if name is None or rng.random() < .5: model = emlit.GaussianMixture(covariance_type=choose(rng, *STRUCTURES), **common)
     else: model = emlit.MixtureModel(name, **common)
     w = choose(rng, None, a.w, rng.random(len(X)))
-    try: model.fit(X, sample_weight=w)
+    labels = np.where(rng.random(len(X)) < .5, -1, rng.integers(0, a.K, len(X))) if rng.random() < .15 else None
+    if rng.random() < .15:
+        model.set_params(missing="em")
+        X = np.where(rng.random(X.shape) < rng.choice([.05, .3, .7]), nan, X)
+    model.set_params(accelerate=choose(rng, "auto", None, "squarem", "anderson"))
+    try: model.fit(X, sample_weight=w, labels=labels)
     except Exception as error:
         if clear(error, ("X", "x", "n_components", "n_samples", "n_sample(s)", "sample(s)", *ARGUMENTS)): return "refused: " + re.sub(r"[-+\d.e]*\d[-+\d.e]*", "#", str(error))[:60]
         raise
     for p, value in model.model_.parameters().items(): finite(p, value)
     finite("lower_bound_", model.lower_bound_)
-    X = X if w is None else X[np.asarray(w) > 0]
+    X = X if w is None else X[np.asarray(w) > 0] # the others need not be possible
     finite("predict_proba", model.predict_proba(X))
     finite("score", model.score(X))
     finite("bic", model.bic(X))
@@ -271,21 +309,21 @@ def once(seed):
     return outcome
 
 
-def too_slow(*_): raise Wrong(f"not done within {SECONDS} s")
+def too_slow(*_): raise Wrong(f"not done within {SECONDS} s of processor time")
 
 
 def attempt(seed):
     "A problem's outcome, or its finding in a line."
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, too_slow)
-        signal.alarm(SECONDS)
+    if hasattr(signal, "SIGPROF"):
+        signal.signal(signal.SIGPROF, too_slow)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try: return seed, True, once(seed)
     except Exception as error:
         where = [f for f in traceback.extract_tb(error.__traceback__) if "emlit" in f.filename and not isinstance(error, Wrong)]
         place = f" ({Path(where[-1].filename).name}, line {where[-1].lineno})" if where else ""
         return seed, False, f"{type(error).__name__}: {str(error)[:200]}{place}"
     finally:
-        if hasattr(signal, "SIGALRM"): signal.alarm(0)
+        if hasattr(signal, "SIGPROF"): signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def several(seeds): return [attempt(seed) for seed in seeds]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import fuzz
-from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Normal, Poisson, Stats, fit
+from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Normal, Poisson, Stats, fit, match, permute, standard_errors
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -52,6 +52,14 @@ def test_jumps_go_uphill_whatever_the_unit_of_the_weights(method):
     one, tiny = (fit(Mixture([.3, .7], Poisson([1., 2.5])), np.arange(10), sample_weight=u * days, accelerate=method, max_iter=60, tol=0) for u in (1., 2.**-100))
     assert np.all(np.diff(tiny.logliks) >= -1e-12 * abs(tiny.loglik))
     np.testing.assert_allclose(tiny.logliks * 2.**100, one.logliks, rtol=1e-9)
+
+
+def test_components_in_a_huge_unit_are_matched_quietly():
+    model = Mixture([.3, .3, .4], Normal([-2e200, 1e200, 3e200], [1e200, 2e200, 1e200]))
+    assert match(model, permute(model, [2, 0, 1])).tolist() == [1, 2, 0]
+
+def test_information_beyond_floating_point_is_refused_in_words():
+    with pytest.raises(ValueError, match="x must be in a unit"): standard_errors(Mixture([.5, .5], Normal([-1., 2.], [1., 2.])), np.array([4., 3, -1, 5]) * 1e100)
 
 
 def test_a_finding_is_found(monkeypatch):
