@@ -53,12 +53,12 @@ def load_deaths() -> tuple: # values 0, 1, …, 9, shape (10,), and the days on 
 
 # %% ../nbs/80_data.ipynb #b882d31c
 def load_faithful() -> np.ndarray: # (272, 2): length of an eruption, waiting time to the next; in minutes
-    """272 eruptions of the geyser Old Faithful in Yellowstone National Park, in August 1985.
+    """272 eruptions of the geyser Old Faithful in Yellowstone National Park.
 
     Column 0, `eruptions`, is how long an eruption lasted; column 1, `waiting`, the time to the next.
     The table is the one that R calls `faithful`.
-    Source: Azzalini & Bowman, Applied Statistics 39 (1990), 357-365; Härdle, Smoothing Techniques with
-    Implementation in S (1991). Licence: bare measurements, free to use; R distributes the same table in
+    Source: Härdle, Smoothing Techniques with Implementation in S (1991); Azzalini & Bowman, Applied
+    Statistics 39 (1990), 357-365, have a longer record. Licence: bare measurements, free to use; R distributes the same table in
     its package `datasets`."""
     return _read("faithful")
 
