@@ -35,7 +35,7 @@ def as_array(
         raise ValueError(f"{name} must be {allowed}; got shape {array.shape}")
     if not array.size: raise ValueError(f"{name} must not be empty; got shape {array.shape}")
     if not (single and array.dtype == np.float32): array = array.astype(float, copy=False)
-    if not np.isfinite([array.min(), array.max()]).all(): # a NaN is the least and the largest
+    if not (array.min() > -np.inf and array.max() < np.inf): # a NaN is the least and the largest
         if nan: require(~np.isinf(array), array, name, "finite, or NaN where a value is missing")
         else: require(np.isfinite(array), array, name, "finite (no NaN, no infinity)")
     return array

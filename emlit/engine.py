@@ -39,7 +39,10 @@ def precisions(
 
 # %% ../nbs/12_speed.ipynb #fe8f4f22
 @cache
-def _pairs(d): return np.triu_indices(d) # i ≤ j
+def _pairs(d): # i ≤ j: first all i = j, then all j = i + 1, and so on
+    "The pairs of columns whose products are features."
+    i = np.concatenate([np.arange(d - lag) for lag in range(d)])
+    return i, i + np.repeat(np.arange(d), np.arange(d, 0, -1))
 
 # %% ../nbs/12_speed.ipynb #8970c612
 def natural_parameters(
@@ -73,9 +76,12 @@ def features(
     np.subtract(x.T, centre[:, None], out=u, casting="same_kind")
     if not dense: np.multiply(u, u, out=out[at:])
     else:
-        for i in range(d): # u_i times u_i, …, u_d
-            np.multiply(u[i], u[i:], out=out[at:at + d - i])
-            at += d - i
+        for lag in range(d): # u_i times u_(i + lag) for all i at once: one long run of numbers
+            np.multiply(u[:d - lag], u[lag:], out=out[at:at + d - lag])
+            at += d - lag
+
+# %% ../nbs/12_speed.ipynb #e41ff206
+_FAR = {np.dtype(kind): np.finfo(kind).tiny**0.65 for kind in ("float64", "float32")} # 10⁻²⁰⁰ and 10⁻²⁵
 
 # %% ../nbs/12_speed.ipynb #d459a58e
 def block_e_step(
@@ -86,19 +92,18 @@ def block_e_step(
     dense,  # whether the features hold all products
 ) -> tuple: # ℓ less peaks; S of (12.5), (F, K); which rows are too far out and were left out
     "The E-step of one block: (12.3), exponentials, (12.5)."
-    phi, joint = phi[:, :len(x)], joint[:, :len(x)]
-    with np.errstate(over="ignore", invalid="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
-        features(x, centre, phi, dense)
-        np.exp(np.matmul(A, phi, out=joint), out=joint)
-    total, far = np.ones(len(A), A.dtype) @ joint, np.arange(0)
-    if not total.min() > np.finfo(A.dtype).tiny**0.65: # 10⁻²⁰⁰ in float64
-        far = np.flatnonzero(~(total > np.finfo(A.dtype).tiny**0.65))
+    phi, joint, far = phi[:, :len(x)], joint[:, :len(x)], ()
+    features(x, centre, phi, dense)
+    np.exp(np.matmul(A, phi, out=joint), out=joint)
+    total = np.ones(len(A), A.dtype) @ joint
+    if not total.min() > _FAR[A.dtype]:
+        far = np.flatnonzero(~(total > _FAR[A.dtype]))
         total[far], w = 1, np.ones(len(x)) if w is None else w.copy()
         phi[:, far] = joint[:, far] = w[far] = 0
     log_p = np.log(total)
-    loglik = np.sum(log_p if w is None else w * log_p, dtype=float)
+    loglik = (log_p if w is None else w * log_p).sum(dtype=float)
     small = joint if len(joint) < len(phi) else phi
-    small *= np.divide(1 if w is None else w, total, dtype=A.dtype, casting="same_kind")
+    small *= 1 / total if w is None else np.divide(w, total, dtype=A.dtype, casting="same_kind")
     return loglik, phi @ joint.T, far
 
 # %% ../nbs/12_speed.ipynb #5c756d06
@@ -163,6 +168,7 @@ def _plan(normal, weights, dtype):
 
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
 _CACHE = 2**17 # numbers in a block: 1 MiB
+_LEAST = 2048  # rows in a block, so that calls do not cost more than what they do
 _WIDE = 48     # columns beyond which so many products cost as much as Cholesky factors
 
 # %% ../nbs/12_speed.ipynb #01867245
@@ -192,11 +198,12 @@ def _sum_blocks(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F)
     A, _, centre = plan
     (K, F), loglik, S, far = A.shape, 0.0, 0.0, [np.arange(0)]
     phi, joint = np.empty((F, size), A.dtype), np.empty((K, size), A.dtype)
-    for at in starts:
-        part = slice(at, at + size)
-        ll, s, out = block_e_step(x[part], None if w is None else w[part], A, centre, phi, joint, dense)
-        loglik, S = loglik + ll, S + s.T.astype(float)
-        if len(out): far.append(at + out)
+    with np.errstate(over="ignore", invalid="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
+        for at in starts:
+            part = slice(at, at + size)
+            ll, s, out = block_e_step(x[part], None if w is None else w[part], A, centre, phi, joint, dense)
+            loglik, S = loglik + ll, S + s.T.astype(float)
+            if len(out): far.append(at + out)
     return loglik, S, np.concatenate(far)
 
 # %% ../nbs/12_speed.ipynb #633bc061
@@ -213,7 +220,7 @@ def fast_e_step(
     plan = None if dense and x.shape[1] > _WIDE else _plan(normal, weights, dtype)
     if plan is None: return None
     K, F = plan[0].shape
-    size = max(256, _CACHE // (F + K))
+    size = max(_LEAST, _CACHE // (F + K))
     work = lambda starts: _sum_blocks(x, w, plan, dense, starts, size)
     flops = 4 * len(x) * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
     logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops))

@@ -8,7 +8,7 @@ __all__ = ['Stats', 'Degenerate', 'Family', 'Univariate', 'Bernoulli', 'Binomial
 
 # %% ../nbs/04_families.ipynb #218fcffa
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
@@ -48,6 +48,10 @@ class Stats:
 class Degenerate(ValueError):
     "The M-step has no answer: a component has no data left, or its likelihood has no maximum."
 
+# %% ../nbs/04_families.ipynb #3e2c3573
+@cache
+def _field_names(kind): return tuple(f.name for f in fields(kind)) # of a dataclass; asked in every step
+
 # %% ../nbs/04_families.ipynb #4e76b91d
 class Family:
     """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
@@ -59,11 +63,19 @@ class Family:
 
     def parameters(self) -> dict: # name → array, K rows each
         "The parameters by name, without the constants."
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.constants}
+        return {name: getattr(self, name) for name in _field_names(type(self)) if name not in self.constants}
 
     def replace(self, changes: dict):
         "A copy with other values for the parameters named in `changes`."
         return replace(self, **changes)
+
+    def _with(self, **values):
+        "A copy with other values that need no checks: those of an M-step."
+        new = object.__new__(type(self))
+        vars(new).update({k: v for k, v in vars(self).items() if k != "_inverse" or "_scale" not in values})
+        vars(new).update({k: np.asarray(v) for k, v in values.items()})
+        for name in values: vars(new)[name].setflags(write=False)
+        return new
 
     @property
     def n_components(self) -> int: return len(next(iter(self.parameters().values())))
@@ -862,12 +874,12 @@ class Normal(Univariate):
         stats = _add_prior(stats, prior, self.mean.shape, self.mean.shape)
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
-        if "std" in freeze: return replace(self, mean=mean)
+        if "std" in freeze: return self._with(mean=mean)
         variance = _divide(stats.about(mean).square, stats.weight, signed=True)
         std = np.sqrt(np.maximum(variance, 0 if self.floor is None else self.floor))
         if self.floor is None:
             _refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152))) # below, squares underflow
-        return replace(self, mean=mean, std=std)
+        return self._with(mean=mean, std=as_array(std, "std"))
 
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component with a variance on the floor."
@@ -956,38 +968,40 @@ def _of_columns(cov, columns, structure): # cov, or a floor of it: one number fo
     return cov[..., columns[:, None], columns] if structure in ("full", "tied") else cov[..., columns]
 
 # %% ../nbs/04_families.ipynb #c41b9e66
-def _correlated(cov, std): # (d, d) or (K, d, d); (K, d)
+def _correlated(cov, std, W): # (d, d) or (K, d, d); (K, d); L⁻¹ of cov, or None where there is no L
     "True for each component whose correlations are so strong that the smallest eigenvalue is rounding."
-    correlation = cov / (std[:, :, None] * std[:, None, :])
     least = 16 * cov.shape[-1] * np.finfo(float).eps
-    try: # the sum of 1/λ, by way of L⁻¹, bounds the smallest λ, and is cheaper to have
-        if np.all(np.square(_inverse(np.linalg.cholesky(correlation))).sum((1, 2)) * least < 1):
-            return np.zeros(len(std), bool)
-    except np.linalg.LinAlgError: pass
-    return np.linalg.eigvalsh(correlation)[:, 0] <= least
+    if W is not None: # the sum of 1/λ, by way of L⁻¹, bounds the smallest λ, and is cheaper to have
+        if np.all(np.square(W * std[:, None, :]).sum((1, 2)) * least < 1): return np.zeros(len(std), bool)
+    values = np.linalg.eigvalsh(cov / (std[:, :, None] * std[:, None, :]))[:, 0]
+    return values <= (least if W is not None else max(least, values.min()))
 
 # %% ../nbs/04_families.ipynb #85a64a2c
-def _refuse_singular(mean, cov, structure):
-    "Raise Degenerate where a covariance is singular, as far as the computer can tell."
-    dense = structure in ("full", "tied")
-    variance = np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov
+def _sound(mean, cov, structure): # → cov, a factor of it, and the factor's inverse for full and tied
+    "A covariance with its factor. Raises Degenerate where it is singular, as far as the computer can tell."
+    dense, L, W = structure in ("full", "tied"), None, None
+    variance = np.diagonal(as_array(cov, "cov"), axis1=-2, axis2=-1) if dense else as_array(cov, "cov")
     std = np.sqrt(np.maximum(variance, 0)) # rounding may leave less than 0
-    std = _as_table(std, structure, mean.shape)
-    bad = ~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow
-    if dense and not bad.any(): bad = _correlated(cov, std)
-    if not bad.any(): return
+    table = _as_table(std, structure, mean.shape)
+    bad = ~(table > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow
+    if dense and not bad.any():
+        try: L = np.linalg.cholesky(cov)
+        except np.linalg.LinAlgError: pass
+        else: W = _inverse(L)
+        bad = _correlated(cov, table, W)
+    if not bad.any(): return {"cov": cov, "_scale": L, "_inverse": W} if dense else {"cov": cov, "_scale": std}
     if structure.startswith("tied"):
         raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
     raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
                      "and its likelihood has no maximum")
 
 # %% ../nbs/04_families.ipynb #3f4f74fe
-def _allowed(mean, cov, normal):
-    "The covariance as the constants of `normal` ask for it, and its factor if it was lifted to the floor."
+def _allowed(mean, cov, normal): # → cov, and its factor
+    "The covariance as the constants of `normal` ask for it."
     if normal.reg_covar: cov = _add_to_variances(cov, normal.reg_covar, normal.structure)
-    if normal.floor is not None: return _lift(cov, normal.floor)
-    _refuse_singular(mean, cov, normal.structure)
-    return cov, None
+    if normal.floor is None: return _sound(mean, cov, normal.structure)
+    cov, scale = _lift(as_array(cov, "cov"), normal.floor)
+    return {"cov": cov, "_scale": _factor(cov, normal.structure) if scale is None else scale}
 
 # %% ../nbs/04_families.ipynb #18e037b8
 def _as_structure(name):
@@ -999,11 +1013,6 @@ def _as_structure(name):
 # %% ../nbs/04_families.ipynb #c2a83d5e
 class _Factored(Family):
     "A family that keeps a factor `_scale` of its covariance."
-    def _with(self, scale, **changes): # scale: a factor of the new cov that is more exact than cov itself, or None
-        new = replace(self, **changes)
-        if scale is not None: _set(new, _scale=scale)
-        return new
-
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): _set(self, **state)
 
@@ -1074,11 +1083,10 @@ class MultivariateNormal(_Factored):
         stats = _add_prior(stats, prior, (K, d), (K, d, d) if self.structure in ("full", "tied") else (K, d))
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
-        if "cov" in freeze: return self._with(self._scale, mean=mean)
+        if "cov" in freeze: return self._with(mean=mean)
         if not self.structure.startswith("tied"): _divide(stats.weight, stats.weight)
         cov = _covariance(stats.about(mean).square, stats.weight, self.structure)
-        cov, scale = _allowed(mean, cov, self)
-        return self._with(scale, mean=mean, cov=cov)
+        return self._with(mean=mean, **_allowed(mean, cov, self))
 
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component whose covariance touches the floor."

@@ -18,7 +18,7 @@ from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .checks import as_count, as_sample_weight, as_tolerance
 from .families import Degenerate
 from .missing import refuse_empty_columns
-from .mixture import frozen_names
+from .mixture import Mixture, frozen_names
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
 class Step(NamedTuple):
@@ -58,12 +58,20 @@ def _first(model, x, for_e):
                      f"got {first.loglik}")
 
 # %% ../nbs/03_em.ipynb #01b14e79
+def _read_once(model, x, for_e):
+    "Data and options for the steps after the first, which need not look for mistakes again."
+    if type(model) is not Mixture or for_e.keys() & {"labels", "missing"}: return x, for_e
+    w = for_e.get("sample_weight")
+    weights = {} if w is None else {"sample_weight": as_sample_weight(w, len(x))}
+    return model.check(x), for_e | weights | {"checked": True}
+
 def _begin(model, x, freeze, prior, **for_e):
-    "The first E-step, and what every E-step and every M-step is told."
+    "The data, the first E-step, and what every later E-step and every M-step is told."
     for_e = _given(**for_e)
     if isinstance(missing := for_e.get("missing"), str) and missing == "em": refuse_empty_columns(x, for_e.get("sample_weight"))
     first = _first(model, x, for_e)
-    return first, for_e, _freezing(model, freeze) | _given(prior=prior)
+    x, for_e = _read_once(model, x, for_e)
+    return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
 
 # %% ../nbs/03_em.ipynb #e51e0f1a
 def em(
@@ -86,8 +94,8 @@ def em(
     model's steps raise, and `Degenerate` where an M-step has no answer.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
-                                 labels=labels, missing=missing, dtype=dtype)
+    x, first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
+                                    labels=labels, missing=missing, dtype=dtype)
     return _steps(model, x, first, last, for_e, for_m)
 
 # %% ../nbs/03_em.ipynb #8f8f6eb8
@@ -391,8 +399,8 @@ def fit(
     if what EM climbs falls by more than rounding explains."""
     tol, max_iter, keep = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"), _as_keep(keep)
     log_prior, monotone = _log_prior(prior), not _regularised(model)
-    first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
-                                 labels=labels, missing=missing, dtype=dtype)
+    x, first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
+                                    labels=labels, missing=missing, dtype=dtype)
     n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
     em_map, record = EMMap(x, for_e, for_m, log_prior), _Record(log_prior, keep, monotone)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)

@@ -126,7 +126,8 @@ _FEW = 2**12   # numbers that are too few for the fast form to pay
 def _slices(rows, width):
     "Slices of rows: `rows` is a `range`, or an array of row numbers."
     parts = -(-len(rows) * width // _BLOCK)
-    ends = np.linspace(0, len(rows), max(1, min(parts, len(rows))) + 1).astype(int) # all of the same size
+    if parts <= 1: return [rows]
+    ends = np.linspace(0, len(rows), min(parts, len(rows)) + 1).astype(int) # all of the same size
     return [rows[a:b] for a, b in zip(ends, ends[1:])]
 
 # %% ../nbs/05_mixture.ipynb #513e1132
@@ -319,13 +320,14 @@ class Mixture:
         "The distribution of the other columns, given the values of these (chapter 15)."
         return _gaps().conditional(self, columns, values)
 
-    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64") -> Expectation:
+    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", checked=False) -> Expectation:
         """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
-        `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and with six digits."""
+        `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and with six digits.
+        `checked`: x and the weights are arrays that were read before, and are not looked at again (`fit` does so after its first step)."""
         if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype)
-        x, dtype = self.check(x), as_dtype(dtype)
-        w = None if sample_weight is None else as_sample_weight(sample_weight, len(x))
+        x, dtype = x if checked else self.check(x), as_dtype(dtype)
+        w = sample_weight if checked or sample_weight is None else as_sample_weight(sample_weight, len(x))
         fast = _e_step_fast(self, x, w, dtype)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emlit import Bernoulli, Binomial, Degenerate, Mixture, Poisson, Trace, em, fit, fitting
+from emlit import Bernoulli, Binomial, Degenerate, Mixture, Normal, Poisson, Trace, em, fit, fitting
 from linkage import Linkage
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -245,3 +245,17 @@ def test_a_component_that_cannot_be_is_no_twin():
     assert fitting._same_density(always_zero, np.zeros(3)) == (0, 1)
     mixed = Mixture([.5, .5], [Poisson([0.]), Poisson([1.])])
     assert fitting._same_density(mixed, np.array([2., 1.])) is None
+
+
+def test_a_mixture_looks_for_mistakes_once(monkeypatch):
+    "Steps after the first take the data as they were read; the result is the same as if each looked again."
+    looks = []
+    check = Mixture.check
+    monkeypatch.setattr(Mixture, "check", lambda self, x: looks.append(1) or check(self, x))
+    x, w = [0, 1, 2, 7, 8, 9], [1, 2, 1, 1, 1, 2]
+    start = Mixture([.5, .5], Normal([1.0, 6.0], [2.0, 2.0]))
+    trace = fit(start, x, tol=0, max_iter=20, sample_weight=w)
+    assert len(looks) <= 4
+    model = start
+    for _ in range(20): model = model.m_step(model.e_step(x, sample_weight=w))
+    assert model == trace.model and trace.loglik == model.e_step(x, sample_weight=w).loglik
