@@ -319,7 +319,7 @@ def attempt(seed):
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try: return seed, True, once(seed)
     except Exception as error:
-        where = [f for f in traceback.extract_tb(error.__traceback__) if "emlit" in f.filename and not isinstance(error, Wrong)]
+        where = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == Path(emlit.__file__).parent and not isinstance(error, Wrong)]
         place = f" ({Path(where[-1].filename).name}, line {where[-1].lineno})" if where else ""
         return seed, False, f"{type(error).__name__}: {str(error)[:200]}{place}"
     finally:
