@@ -89,10 +89,10 @@ def as_distribution(
     "Read distributions: each row must lie in [0, 1] and sum to 1."
     p = as_probabilities(value, name, ndim)
     total = p.sum(-1, keepdims=True)
-    if not np.all(np.abs(total - 1) <= 1e-6):
-        worst = total.flat[np.argmax(np.abs(total - 1))]
-        raise ValueError(f"{name} must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of {worst:.9g}")
-    return np.where(np.abs(total - 1) <= 8 * np.finfo(float).eps, p, p / total) # rounding alone changes nothing
+    error, rounding = np.abs(total - 1), 8 * np.finfo(float).eps
+    if error.max() <= rounding: return p # rounding alone changes nothing
+    if error.max() <= 1e-6: return np.where(error <= rounding, p, p / total)
+    raise ValueError(f"{name} must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of {total.flat[error.argmax()]:.9g}")
 
 # %% ../nbs/91_checks.ipynb #22aef332
 def as_count(

@@ -813,7 +813,8 @@ def _refuse_huge(x):
 def _moments(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d), for components without data
     "Moments of each component about its own weighted mean: two passes over the data, and nothing cancels."
     columns, shares, weight = np.ascontiguousarray(x.T), np.ascontiguousarray(r.T), r.sum(0)
-    origin = np.where(weight[:, None] > 0, shares @ x / np.where(weight > 0, weight, 1)[:, None], origin)
+    origin = shares @ x / weight[:, None] if weight.all() else np.where(
+        weight[:, None] > 0, shares @ x / np.where(weight > 0, weight, 1)[:, None], origin)
     total, square = np.empty(origin.shape), np.empty(origin.shape + (x.shape[1:] if outer else ()))
     for k, w in enumerate(shares):
         seen = np.flatnonzero(w) # a row without a share adds nothing
@@ -916,9 +917,9 @@ def _whiten(dev, W): # dev: (n, d); W = L⁻¹
     return (W @ np.ascontiguousarray(dev.T)).T
 
 # %% ../nbs/04_families.ipynb #53a82331
-def _log_det(L):
+def _log_det(L): # (d, d) or (K, d, d)
     "log |Σ|^½ for Σ = L Lᵀ."
-    return np.log(np.diagonal(L)).sum()
+    return np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(-1)
 
 # %% ../nbs/04_families.ipynb #a002f3d7
 def _log_shared(x, mean, L, W): # mean: (K, d); W = L⁻¹
@@ -933,8 +934,8 @@ def _log_full(x, mean, L, W): # mean: (K, d); L and W = L⁻¹: (K, d, d)
     for k, m in enumerate(mean):
         z = W[k] @ (columns - m[:, None])
         np.einsum("ij,ij->j", z, z, out=out[k])
-        out[k] = -0.5 * out[k] - _log_det(L[k])
-    return out.T - 0.5 * x.shape[1] * np.log(2 * np.pi)
+    out *= -0.5
+    return out.T - (_log_det(L) + 0.5 * x.shape[1] * np.log(2 * np.pi))
 
 # %% ../nbs/04_families.ipynb #3095bce3
 def _factor(cov, structure, name="cov"):
@@ -958,7 +959,7 @@ def _factor(cov, structure, name="cov"):
 # %% ../nbs/04_families.ipynb #41bd72f8
 def _as_table(std, structure, shape):
     "Standard deviations of any structure without off-diagonals, as (K, d)."
-    return np.broadcast_to(std[:, None] if structure == "spherical" else std, shape)
+    return std if std.shape == shape else np.broadcast_to(std[:, None] if structure == "spherical" else std, shape)
 
 # %% ../nbs/04_families.ipynb #435d71ba
 def _of_columns(cov, columns, structure): # cov, or a floor of it: one number for each column, or a matrix
@@ -1084,7 +1085,7 @@ class MultivariateNormal(_Factored):
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + _divide(stats.total, stats.weight, signed=True)
         if "cov" in freeze: return self._with(mean=mean)
-        if not self.structure.startswith("tied"): _divide(stats.weight, stats.weight)
+        if "mean" in freeze and not self.structure.startswith("tied"): _divide(stats.weight, stats.weight)
         cov = _covariance(stats.about(mean).square, stats.weight, self.structure)
         return self._with(mean=mean, **_allowed(mean, cov, self))
 

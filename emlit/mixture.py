@@ -138,8 +138,8 @@ def _e_step(mixture, x, w, rows):
     inside = _inside(mixture.components, x)
     log_p, r = log_normalise(_log_joint(mixture, x, inside), rows)
     if w is not None: r *= w[:, None]
-    ends = np.cumsum([b.n_components for b in mixture.components])[:-1]
-    parts = zip(mixture.components, inside, np.split(r, ends, axis=1))
+    ends = np.cumsum([b.n_components for b in mixture.components[:-1]])
+    parts = zip(mixture.components, inside, np.split(r, ends, axis=1) if len(ends) else [r])
     loglik = float(log_p.sum() if w is None else w @ log_p)
     return Expectation(loglik, tuple(b.statistics(x[seen], r_b[seen]) for b, seen, r_b in parts))
 
