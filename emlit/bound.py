@@ -9,23 +9,31 @@ __all__ = ['entropy', 'q_function', 'elbo', 'kl']
 import numpy as np
 from scipy.special import entr, rel_entr
 
-from .checks import as_distribution
+from .checks import as_distribution, as_sample_weight
 
 # %% ../nbs/02_bound.ipynb #9584dc3f
+def _sum(terms, sample_weight): # (n, K), (n,)
+    "The sum over all rows, each as often as its weight says; rows of weight 0 are left out."
+    if sample_weight is None: return float(terms.sum())
+    w = as_sample_weight(sample_weight, len(terms))
+    return float(w[w > 0] @ terms[w > 0].sum(axis=1))
+
 def entropy(
-    q, # (n, K): one distribution over the components in each row
-) -> float: # in nats, summed over the rows
+    q,                  # (n, K): one distribution over the components in each row
+    sample_weight=None, # (n,): how often each row counts
+) -> float:             # in nats, summed over the rows
     """The entropy H(q) = −Σ_i Σ_k q_ik log q_ik, with 0 log 0 = 0.
 
     Raises ValueError for rows that are not distributions.
     Source: Shannon, A mathematical theory of communication (1948), section 6."""
-    return float(entr(as_distribution(q, "q")).sum())
+    return _sum(entr(np.atleast_2d(as_distribution(q, "q"))), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #f1003461
 def q_function(
     model, # θ, the free argument: a mixture, or anything with log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
     q,     # (n, K): the weights of the average, often the responsibilities of θ_t
+    sample_weight=None, # (n,): how often each observation counts
 ) -> float: # in nats
     """Q(θ, θ_t) = Σ_i Σ_k q_ik log p(x_i, z_i = k | θ).
 
@@ -40,24 +48,26 @@ def q_function(
     if q.shape != log_joint.shape:
         raise ValueError(f"q must have shape {log_joint.shape}, a row for each observation "
                          f"and a column for each component; got {q.shape}")
-    return float(np.where(q > 0, q, 0).ravel() @ np.where(q > 0, log_joint, 0).ravel())
+    return _sum(q * np.where(q > 0, log_joint, 0), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #fe793ed3
 def elbo(
     model, # θ: a mixture, or anything with log_joint(x) of shape (n, K)
     x,     # (n,) or (n, d): the data
     q,     # (n, K): any distribution over the components for each observation
+    sample_weight=None, # (n,): how often each observation counts
 ) -> float: # in nats; never above the log-likelihood of the model
     """The evidence lower bound 𝓛(q, θ) = Σ_i Σ_k q_ik log(p(x_i, z_i = k | θ) / q_ik).
 
     It is Q + H(q), and at most ℓ(θ). Raises ValueError as `q_function` does.
     Source: Neal & Hinton, A view of the EM algorithm (1998), section 2."""
-    return q_function(model, x, q) + entropy(q)
+    return q_function(model, x, q, sample_weight) + entropy(q, sample_weight)
 
 # %% ../nbs/02_bound.ipynb #207530cb
 def kl(
     q, # (n, K): one distribution in each row; the average is taken under it
     p, # (n, K): another
+    sample_weight=None, # (n,): how often each row counts
 ) -> float: # in nats, summed over the rows; at least 0, inf where only q has weight
     """The Kullback–Leibler divergence KL(q ‖ p) = Σ_i Σ_k q_ik log(q_ik / p_ik).
 
@@ -67,4 +77,4 @@ def kl(
     if q.shape != p.shape:
         raise ValueError("q and p must have the same shape; "
                          f"got {q.shape} and {p.shape}")
-    return float(rel_entr(q, p).sum())
+    return _sum(np.atleast_2d(rel_entr(q, p)), sample_weight)

@@ -204,17 +204,17 @@ def _maximise(blocks, i, stats, frozen):
 # %% ../nbs/05_mixture.ipynb #6cffbd6b
 def frozen_names(
     mixture,
-    freeze,  # names of parameters: "weights", "p" (every block) or "components[0].p" (one block)
+    freeze,  # names of parameters: "weights", "p" (every block), "components[0].p" (one block) or "components[0]" (all of it)
 ) -> set:    # the same, written out in full
     "Read `freeze`.\n\nRaises TypeError for what is not names, ValueError for a name that the mixture does not have, and lists those it has."
     if not isinstance(freeze, (str, tuple, list, set, frozenset)):
         raise TypeError(f"freeze must be a name or a sequence of names; got {freeze!r}")
     if not len(freeze) and freeze != "": return set()
     full = list(mixture.parameters())
-    names = set()
+    blocks, names = [f"components[{i}]" for i in range(len(getattr(mixture, "components", ())))], set()
     for name in [freeze] if isinstance(freeze, str) else freeze:
-        found = [f for f in full if name in (f, f.split(".")[-1])]
-        if not found:
+        found = [f for f in full if name in (f, f.split(".")[-1]) or name in blocks and f.startswith(f"{name}.")]
+        if not found and name not in blocks:
             allowed = list(dict.fromkeys(n for f in full for n in (f.split(".")[-1], f)))
             raise ValueError(f"freeze must name parameters of the model; got {name!r}, and it has {', '.join(allowed)}")
         names.update(found)

@@ -21,7 +21,7 @@ from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential,
 from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
-from .starts import kmeans_plus_plus, start
+from .starts import kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
@@ -564,7 +564,11 @@ def _as_method(method, model, options):
 
 # %% ../nbs/14_uncertainty.ipynb #f8ff581e
 #| code-fold: true
-#| code-summary: "_any"
+#| code-summary: "_whole_rows, _any"
+def _whole_rows(x): # those without a hole
+    x = np.asarray(x, float)
+    return x[~np.isnan(x.reshape(len(x), -1)).any(axis=1)]
+
 def _any(model, x, sample_weight, frozen, options):
     "The chart, and what `_from_map` finds, for any model."
     prior = options.pop("prior", None)
@@ -574,7 +578,7 @@ def _any(model, x, sample_weight, frozen, options):
     if not np.isfinite(loglik(model)):
         raise ValueError(f"x must have a finite log-likelihood under the model; got {loglik(model)}")
     if not isinstance(model, Mixture): chart = _chart_of_any(model, loglik, frozen)
-    else: chart = _chart(model, np.nan_to_num(np.asarray(x, float)), frozen)
+    else: chart = _chart(model, _whole_rows(x), frozen)
     return chart, _from_map(chart, x, weighting, freezing, loglik)
 
 # %% ../nbs/14_uncertainty.ipynb #86374ffb
@@ -844,7 +848,7 @@ def bootstrap_lrt(
     sample_weight=None, # (n,): how often each observation was seen; whole numbers
     n_jobs=1,           # processes, by joblib; the results are the same
     progress=False,     # show a progress bar
-    **options,          # for `fit`: tol, max_iter, accelerate, …
+    **options,          # for `fit`: tol, max_iter, accelerate ("auto" unless given), …
 ) -> RatioTest:
     """McLachlan's test of k against k + 1 components: the likelihood ratio, against its draws from the smaller model.
 
@@ -864,7 +868,7 @@ def bootstrap_lrt(
     statistic = 2 * (large.loglik(x, w) - small.loglik(x, w))
     if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
                                                     f"{-statistic / 2:.6g} lower: fit it from more starts")
-    options = {"keep": "ends", "tol": 1e-6, "max_iter": 500} | options
+    options = {"keep": "ends", "tol": 1e-6, "max_iter": 500, "accelerate": "auto"} | options
     tasks = [(small, large, seed, int(w.sum()), n_starts, options) for seed in _seeds(rng, n)]
     draws = np.array(_spread_out(_ratio, tasks, n_jobs, progress, "likelihood ratio"))
     draws = draws[np.isfinite(draws)]
@@ -958,14 +962,16 @@ class Multistart:
     def __repr__(self):
         lines = [f"{'ℓ':>14}  {'runs':>5}  of {self.n_starts}"]
         for o in self.optima:
-            why = f"  spurious? {'; '.join(o.suspicions)}" if o.spurious else ""
-            lines.append(f"{o.loglik:14.4f}  {o.hits:5d}{why}")
+            lines.append(f"{o.loglik:14.4f}  {o.hits:5d}" + "  spurious?" * o.spurious)
+            lines += [f"{'':8}{why}" for why in o.suspicions]
         return "\n".join(lines + [f"{'no maximum':>14}  {self.failed:5d}"] * (self.failed > 0))
 
 # %% ../nbs/14_uncertainty.ipynb #0b0cffcb
 def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     "One run from a start of its own; None if it has no maximum."
-    try: first = start(family, x, recipe(x, K, np.random.default_rng(seed)), sample_weight=sample_weight, **constants)
+    weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
+    r = recipe(x, K, np.random.default_rng(seed), **weighted)
+    try: first = start(family, x, r, sample_weight=sample_weight, **constants)
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
@@ -989,14 +995,15 @@ def multistart(
 
     Raises what `start` and `fit` raise for bad arguments, and ValueError if no run has a maximum."""
     K, n_starts = as_count(n_components, "n_components", least=1), as_count(n_starts, "n_starts", least=1)
-    tasks = [(family, x, K, seed, recipe, sample_weight, constants, options or {}) for seed in _seeds(rng, n_starts)]
+    w = as_sample_weight(sample_weight, len(x))
+    x, w = np.asarray(x)[w > 0], w[w > 0] # no start in a row that does not count
+    tasks = [(family, x, K, seed, recipe, w, constants, options or {}) for seed in _seeds(rng, n_starts)]
     traces = _spread_out(_run, tasks, n_jobs, progress, "starts")
     good = sorted((t for t in traces if t is not None), key=lambda t: -t.loglik)
     if not good: raise ValueError(f"x must allow a maximum; none of {n_starts} runs found one")
-    total = as_sample_weight(sample_weight, len(x)).sum()
     groups = []
     for trace in good:
-        if groups and groups[-1][-1].loglik - trace.loglik <= same * total: groups[-1].append(trace)
+        if groups and groups[-1][-1].loglik - trace.loglik <= same * w.sum(): groups[-1].append(trace)
         else: groups.append([trace])
-    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, sample_weight)) for g in groups)
+    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, w)) for g in groups)
     return Multistart(optima, n_starts, n_starts - len(good))
