@@ -222,24 +222,24 @@ def _some_rows(x, most):
     return table[~np.isnan(table).any(axis=1)].reshape(-1, *x.shape[1:])
 
 # %% ../nbs/03_em.ipynb #a78f0806
-def _same_density(model, x):
-    "The first pair of components that agree on each row, to within rounding, or None."
+def _same_density(model, x, close=1e-15):
+    "The first pair of components that agree on each row, to within `close` nats and rounding, or None."
     with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, never equal
         log_f = (model.log_joint(x) - np.log(model.weights)).T
         for k, mine in enumerate(log_f):
             if not np.isfinite(mine).any(): continue
             others = log_f[k + 1:]
-            near = np.abs(others - mine) <= 1e-15 * (1 + np.abs(mine))
+            near = np.abs(others - mine) <= close + 1e-15 * np.abs(mine)
             same = (others == mine) | near & np.isfinite(mine)
             if same.all(axis=1).any(): return k, k + 1 + int(same.all(axis=1).argmax())
 
 # %% ../nbs/03_em.ipynb #4e271f88
-def _twins(model, x):
+def _twins(model, x, close=1e-6): # rounding parts twins slowly, and near ones are no better
     "A pair of components that give every observation the same density, or None."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
     few, many = _some_rows(x, 8), _some_rows(x, 1000)
-    if len(few) and _same_density(model, few) is None: return None
-    return _same_density(model, many) if len(many) else None
+    if len(few) and _same_density(model, few, close) is None: return None
+    return _same_density(model, many, close) if len(many) else None
 
 # %% ../nbs/03_em.ipynb #3b3d756d
 def _guarded(model):
@@ -291,7 +291,7 @@ def _warn_of_twins(model, x):
 def _judge(reason, model, twins, x=None):
     "The reason and its message: what a run that stands still has come to."
     still = reason in ("converged", "stalled")
-    if still and twins and (twins := _twins(model, x)): return "identical", _MESSAGES["identical"].format(*twins)
+    if still and twins and (twins := _twins(model, x, 1e-3)): return "identical", _MESSAGES["identical"].format(*twins)
     found = _guarded(model) if still else []
     if found and 1 < len(found) == model.n_components: return "guarded", _MESSAGES["flat"]
     if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)), _held(model, x, found))

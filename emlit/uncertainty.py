@@ -921,7 +921,7 @@ def suspicions(
     narrow = _generalised(mixture, x)
     found = [getattr(model, "message", "it ended on the guard")] if getattr(model, "reason", "") == "guarded" else []
     for k, (n_k, ratio) in enumerate(zip(held, narrow)):
-        holds = f"component {k} holds {n_k:.3g} observations"
+        holds = f"component {k} holds {np.floor(100 * n_k) / 100:g} observations"
         if n_k < d + 1 and _has_parameters(mixture, k): found.append(f"{holds}, fewer than d + 1 = {d + 1}")
         elif ratio < 0.02 and n_k < 10 * (d + 1): found.append(f"{holds} and is {1 / ratio:.3g} times narrower than the data")
     return tuple(found)

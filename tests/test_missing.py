@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, stats
 from scipy.special import logsumexp
 
-from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Mixture, Multinomial, MultivariateNormal, Normal, Poisson,
+from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, Multinomial, MultivariateNormal, Normal, Poisson,
                    Uniform, fit, impute, missing, regress)
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -148,15 +148,18 @@ def test_whole_weights_are_repeated_rows_and_weight_0_removes_a_row(model):
     x, w = data(model, n=40), np.random.default_rng(0).integers(0, 4, 40)
     same_m_step(model, model.e_step(x, sample_weight=w, missing="em"), model.e_step(np.repeat(x, w, axis=0), missing="em"))
 
-@pytest.mark.parametrize("name", ["full", "tied", "diag", "Normal", "Poisson", "Bernoulli"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in ("Categorical", "Uniform")])
 def test_the_end_is_a_maximum_of_the_observed_likelihood(name):
-    "The gradient of ℓ, by central differences of the brute-force sum, vanishes where EM ends."
+    "The gradient of ℓ, by central differences of the brute-force sum, vanishes where EM ends; the weights' along their simplex."
     model, x = MODELS[name], data(MODELS[name], n=120, seed=2)
-    for _ in range(4000):
+    model = fit(model, x, missing="em", accelerate="anderson", tol=1e-13, keep="ends").model
+    for _ in range(2000):
         e = model.e_step(x, missing="em")
         new = model.m_step(e)
         if all(np.max(np.abs(a - b)) < 1e-12 for a, b in zip(new.parameters().values(), model.parameters().values())): break
         model = new
+    ell = lambda h: logsumexp(brute(model.replace({"weights": model.weights + [h, -h]}), x), axis=1).sum()
+    assert abs(ell(1e-4) - ell(-1e-4)) / 2e-4 < 1e-2
     for key, v in model.parameters().items():
         if key == "weights": continue
         for at in np.ndindex(v.shape):
@@ -166,7 +169,7 @@ def test_the_end_is_a_maximum_of_the_observed_likelihood(name):
                 u[at] = v[at] + h
                 u[other] = u[at]
                 return logsumexp(brute(model.replace({key: u}), x), axis=1).sum()
-            if name == "Bernoulli" and not .01 < v[at] < .99: continue # a maximum at the border
+            if key.endswith(".p") and not .01 < v[at] < .99: continue # a maximum at the border
             h = 1e-4
             slope, bend = (moved_by(h) - moved_by(-h)) / (2 * h), (moved_by(h) - 2 * moved_by(0) + moved_by(-h)) / h**2
             assert abs(slope) < 1e-4 * max(1, abs(bend)), (key, at, slope)
@@ -401,3 +404,82 @@ def test_a_lone_column_ends_where_its_seen_rows_end(family):
     assert_allclose(rest.loglik(holes, missing="em"), rest.loglik(x), rtol=1e-12)
     after = rest.m_step(rest.e_step(holes, missing="em"))
     for a, b in zip(after.parameters().values(), rest.m_step(rest.e_step(x)).parameters().values()): assert_allclose(a, b, atol=1e-4)
+
+
+def test_the_end_is_a_maximum_for_categories_too():
+    "Moving probability from one category to another, in any column, gains nothing."
+    model, x = MODELS["Categorical"], data(MODELS["Categorical"], n=200, seed=2)
+    end = fit(model, x, missing="em", accelerate="anderson", tol=1e-13, keep="ends").model
+    family, top = end.components[0], logsumexp(brute(end, x), axis=1).sum()
+    assert_allclose(end.loglik(x, missing="em"), top, rtol=1e-12)
+    for j, p in enumerate(family.p):
+        for k, a, b in itertools.product(range(2), range(p.shape[1]), range(p.shape[1])):
+            if a == b or p[k, b] < 1e-3: continue
+            moved = [q.copy() for q in family.p]
+            moved[j][k, [a, b]] += [1e-3, -1e-3]
+            assert logsumexp(brute(Mixture(end.weights, Categorical(moved)), x), axis=1).sum() <= top + 1e-9
+
+
+# weights, with nothing missing
+
+WHOLE = MODELS | {f"one column of {name}": Mixture([.4, .6], family) for name, family in {
+    "Bernoulli": Bernoulli([.2, .8]), "Binomial": Binomial(5, [.2, .8]), "Poisson": Poisson([1., 4]), "Exponential": Exponential([1., 4]), "Geometric": Geometric([.2, .8]),
+    "Gamma": Gamma([1., 4], [.4, 1.6]), "Normal": Normal([-1., 1], [.4, 1.6]), "Uniform": Uniform([-3., -2], [3., 4]), "Categorical": Categorical([[.1, .2, .7], [.5, .3, .2]])}.items()} | {
+    "Multinomial": Mixture([.4, .6], Multinomial(6, [[.1, .2, .7], [.5, .3, .2]])), "normals and noise": Mixture([.4, .5, .1], [Normal([0., 3], [1, 1]), Uniform([-9.], [9.])]),
+    "a wait and a delay": Mixture([.3, .3, .4], [Exponential([1.]), Gamma([2., 4], [1., 2])])}
+
+def same_fit(a, b, rtol=1e-10):
+    assert a.n_iter == b.n_iter
+    assert_allclose(a.loglik, b.loglik, rtol=rtol)
+    for name, value in a.model.parameters().items(): assert_allclose(value, b.model.parameters()[name], rtol=rtol, atol=rtol, err_msg=name)
+
+@pytest.mark.parametrize("n", [80, 3000])
+@pytest.mark.parametrize("model", WHOLE.values(), ids=WHOLE)
+def test_weights_are_repeated_rows_and_weight_0_is_no_row_in_every_family(model, n):
+    "From the same explicit start, 25 iterations, to 1e-10; 3000 rows take the fast form where there is one."
+    rng = np.random.default_rng(30)
+    x, w = model.sample(rng, n)[0], rng.integers(0, 4, n)
+    weighted = fit(model, x, sample_weight=w, tol=0, max_iter=25)
+    same_fit(weighted, fit(model, np.repeat(x, w, axis=0), tol=0, max_iter=25))
+    same_fit(weighted, fit(model, x[w > 0], sample_weight=w[w > 0], tol=0, max_iter=25))
+
+PRECISIONS = {"full": [np.linalg.inv(A), np.eye(3)], "tied": np.linalg.inv(A), "diag": np.ones((2, 3)), "tied_diag": np.ones(3), "spherical": [1., 1], "tied_spherical": 1.}
+
+@pytest.mark.parametrize("structure", COVS)
+def test_weights_in_the_estimator_from_an_explicit_start(structure):
+    rng = np.random.default_rng(31)
+    x, w = MODELS["full"].sample(rng, 200)[0], rng.integers(0, 4, 200)
+    def run(x, w=None): return GaussianMixture(2, covariance_type=structure, weights_init=[.4, .6], means_init=mean, precisions_init=PRECISIONS[structure]).fit(x, sample_weight=w)
+    a, b, c = run(x, w), run(np.repeat(x, w, axis=0)), run(np.r_[x, [[1e9] * 3]], np.r_[w, 0])
+    for other in (b, c):
+        assert_allclose(a.means_, other.means_, rtol=1e-10)
+        assert_allclose(a.covariances_, other.covariances_, rtol=1e-10)
+        assert_allclose(a.weights_, other.weights_, rtol=1e-10)
+    assert_allclose(a.score(x, sample_weight=w), b.score(np.repeat(x, w, axis=0)), rtol=1e-12)
+
+
+# frozen components
+
+def test_a_frozen_component_stays_while_the_others_learn():
+    rng = np.random.default_rng(32)
+    x = full.sample(rng, 300)[0]
+    known, others = MultivariateNormal(mean[:1], [A]), MultivariateNormal(mean[1:] + .5, [np.eye(3)])
+    trace = fit(Mixture([.5, .5], [known, others]), x, freeze="components[0]")
+    assert trace.converged and trace.model.components[0] == known and trace.model.components[1] != others and trace.model.weights[0] != .5
+    by_name = fit(Mixture([.5, .5], [known, others]), x, freeze=("components[0].mean", "components[0].cov"))
+    same_fit(trace, by_name, rtol=0)
+    both = fit(Mixture([.5, .5], [known, others]), x, freeze=("components[0]", "weights"), max_iter=5, tol=0)
+    assert both.model.components[0] == known and both.model.weights[0] == .5
+    noise = Mixture([.9, .1], [known, Uniform([[-9.] * 3], [[9.] * 3])])
+    assert fit(noise, x, freeze="components[1]", max_iter=2, tol=0).model == fit(noise, x, max_iter=2, tol=0).model # a uniform has nothing to freeze
+    with pytest.raises(ValueError, match=r"freeze must name parameters of the model; got 'components\[2\]'"): fit(noise, x, freeze="components[2]")
+
+def test_frozen_components_and_labels_together():
+    rng = np.random.default_rng(33)
+    x, z = full.sample(rng, 300)
+    labels = np.where(np.arange(300) < 30, z, -1)
+    known = MultivariateNormal(mean[:1], [A])
+    start = Mixture([.5, .5], [known, MultivariateNormal(mean[1:] + .5, [np.eye(3)])])
+    trace = fit(start, x, labels=labels, freeze="components[0]")
+    assert trace.model.components[0] == known and np.diff(trace.logliks).min() > -1e-9
+    assert_allclose(trace.model.responsibilities(x, labels=labels)[:30], np.eye(2)[z[:30]])

@@ -6,7 +6,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from emlit import (Bernoulli, Categorical, Exponential, Gamma, Geometric, Mixture, MultivariateNormal, Normal, Poisson, Uniform, fit, scale_floor)
+from emlit import (Bernoulli, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson,
+                   Uniform, elbo, entropy, fit, kl, q_function, scale_floor)
 from emlit.starts import start
 
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
@@ -56,6 +57,42 @@ def test_units_and_origin_of_one_column(unit, origin):
     close = 1e-7 if origin else 1e-12
     assert_allclose((b.components[0].mean - origin) / unit, a.components[0].mean, atol=close)
     assert_allclose(b.components[0].std / unit, a.components[0].std, atol=close)
+
+
+@each_structure
+@pytest.mark.parametrize("unit, origin, close", [(1e8, 0, 1e-10), (1e-8, 0, 1e-10), (1, 1e6, 1e-8), (1, -1e8, 1e-7), (1e-8, 1, 1e-7), (1e8, 1e16, 1e-7)])
+def test_units_and_origin_of_the_estimator(structure, unit, origin, close):
+    "GaussianMixture from its own start, run until it stops: also the choice of the start and the guard know no units."
+    x, _ = clouds(n=120)
+    moved = x * unit + origin
+    x = (moved - origin) / unit
+    a, b = (GaussianMixture(2, covariance_type=structure, random_state=0, tol=1e-12).fit(y) for y in (x, moved))
+    sd = x.std(0)
+    assert_allclose((b.means_ - origin) / unit / sd, a.means_ / sd, rtol=0, atol=close)
+    assert_allclose(b.covariances_ / unit**2, a.covariances_, rtol=0, atol=close * 10 * sd.max()**2)
+    assert_allclose(b.weights_, a.weights_, atol=close * 10)
+    assert (a.predict(x) == b.predict(moved)).all()
+
+
+@pytest.mark.parametrize("unit, origin", [(1e8, 0), (1e-8, 0), (1, 1e8), (1e-8, 1)])
+def test_units_and_origin_of_the_estimator_of_normal_columns(unit, origin):
+    x, _ = clouds(n=120)
+    moved = x * unit + origin
+    x = (moved - origin) / unit
+    a, b = (MixtureModel(Normal, n_components=2, random_state=0, tol=1e-12).fit(y).model_.components[0] for y in (x, moved))
+    assert_allclose((b.mean - origin) / unit, a.mean, atol=1e-7)
+    assert_allclose(b.std / unit, a.std, atol=1e-7)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "tied_diag"])
+def test_columns_in_different_units_in_the_estimator(structure):
+    unit, origin = np.array([1e-6, 1e6]), np.array([1e-3, 1e9])
+    x, _ = clouds(n=120)
+    moved = x * unit + origin
+    x = (moved - origin) / unit
+    a, b = (GaussianMixture(2, covariance_type=structure, random_state=0, tol=1e-12).fit(y) for y in (x, moved))
+    assert_allclose((b.means_ - origin) / unit, a.means_, atol=1e-9)
+    assert_allclose(b.weights_, a.weights_, atol=1e-9)
 
 
 @pytest.mark.parametrize("unit", [1e8, 1e-8])
@@ -208,3 +245,78 @@ def test_gammas_that_hardly_vary_climb_or_say_that_they_cannot(spread):
         trace = fit(begin, x, max_iter=30)
     assert np.diff(trace.logliks).min(initial=0) >= -1e-9 * (abs(trace.loglik) + len(x))
     if trace.reason == "degenerate": assert spread < 3e-5 and "varies too little" in trace.message and "use Normal" in trace.message
+
+
+# collapse, in every structure
+
+COVS = {"full": lambda a, b: [a * np.eye(2), b * np.eye(2)], "tied": lambda a, b: b * np.eye(2), "diag": lambda a, b: [[a, a], [b, b]], "tied_diag": lambda a, b: [b, b],
+        "spherical": lambda a, b: [a, b], "tied_spherical": lambda a, b: b}
+TIED = "tied", "tied_diag", "tied_spherical" # one covariance for all: it cannot shrink onto a few rows
+
+
+def collapsing(structure, rows, guard):
+    "A component that begins on the last rows, which are all the same."
+    x = np.concatenate([np.random.default_rng(20).normal(size=(60, 2)), np.tile([[9., 3.]], (rows, 1))])
+    floor = scale_floor(x, structure) if guard else None
+    return Mixture([.1, .9], MultivariateNormal([[9., 3], [0, 0]], COVS[structure](.01, 1.), structure, floor)), x
+
+
+@each_structure
+@pytest.mark.parametrize("rows", [1, 6], ids=["one point", "duplicates"])
+def test_a_collapse_stops_or_is_guarded_and_is_named(structure, rows):
+    model, x = collapsing(structure, rows, guard=False)
+    if structure in TIED:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            trace = fit(model, x)
+        assert trace.reason == "converged"
+        return
+    named = ", ".join(map(str, range(60, 60 + rows)))
+    with pytest.warns(RuntimeWarning, match=f"component 0 has collapsed.*left with rows? {named};"): free = fit(model, x)
+    assert free.reason == "degenerate" and not free.converged
+    with pytest.warns(RuntimeWarning, match=f"component 0 sits on its floor with rows? {named}:"): held = fit(collapsing(structure, rows, guard=True)[0], x)
+    assert held.reason == "guarded" and held.model.components[0].guarded().tolist() == [True, False]
+    for trace in (free, held): assert_allclose(trace.loglik, trace.model.loglik(x), rtol=1e-12)
+
+
+@each_structure
+@pytest.mark.parametrize("guard", [True, False])
+def test_an_empty_component_and_twins_are_named_in_every_structure(structure, guard):
+    x = clouds()[0]
+    floor = scale_floor(x, structure) if guard else None
+    def run(other): return fit(Mixture([.3, .7], MultivariateNormal([[0., 0], other], COVS[structure](1., 1.), structure, floor)), x)
+    with pytest.warns(RuntimeWarning, match="component 1 has no data left"): empty = run([1e4, 0])
+    with pytest.warns(RuntimeWarning, match="components 0 and 1 of the start are identical"): twins = run([0, 0])
+    with pytest.warns(RuntimeWarning, match="components 0 and 1 of the start are identical"): nearly = run([1e-8, 0]) # as good as identical
+    assert [t.reason for t in (empty, twins, nearly)] == ["degenerate", "identical", "identical"]
+    assert not any(t.converged for t in (empty, twins, nearly))
+    for trace in (empty, twins, nearly): assert_allclose(trace.loglik, trace.model.loglik(x), rtol=1e-12)
+
+
+@each_structure
+def test_densities_of_ten_to_the_minus_sixteen_thousand_in_every_structure(structure):
+    model = Mixture([.5, .5], MultivariateNormal([[0., 0], [6, 0]], COVS[structure](1., 1.), structure))
+    x = np.concatenate([np.random.default_rng(21).normal(size=(50, 2)), [[200., 200]]])
+    right = np.logaddexp(*(np.log(.5 / (2 * np.pi)) - ((x - mean)**2).sum(1) / 2 for mean in ([0, 0], [6, 0])))
+    assert right[-1] < -16_000 * np.log(10)
+    assert_allclose(model.log_prob(x), right, rtol=1e-12)
+    assert_allclose(model.e_step(x).loglik, right.sum(), rtol=1e-12)
+    assert_allclose(model.responsibilities(x)[-1], [0, 1], atol=1e-300)
+
+
+# weights in the bound
+
+def test_weights_in_the_bound_are_repeated_rows():
+    rng = np.random.default_rng(22)
+    x, w = rng.normal(size=20), rng.integers(0, 4, 20)
+    model, q, p = Mixture([.3, .7], Normal([-1., 1], [1, .5])), rng.dirichlet([1, 1], 20), rng.dirichlet([1, 1], 20)
+    again = lambda v: np.repeat(v, w, axis=0)
+    assert_allclose(q_function(model, x, q, w), q_function(model, again(x), again(q)), rtol=1e-12)
+    assert_allclose(elbo(model, x, q, w), elbo(model, again(x), again(q)), rtol=1e-12)
+    assert_allclose(entropy(q, w), entropy(again(q)), rtol=1e-12)
+    assert_allclose(kl(q, p, w), kl(again(q), again(p)), rtol=1e-12)
+    r = model.responsibilities(x)
+    assert_allclose(elbo(model, x, r, w), model.loglik(x, w), rtol=1e-12)
+    assert_allclose(elbo(model, x, q, w) + kl(q, r, w), model.loglik(x, w), rtol=1e-12)
+    assert kl([[1, 0], [.5, .5]], [[.5, .5], [1, 0]], [1, 0]) == np.log(2) # a row of weight 0 is no row, whatever it holds
+    with pytest.raises(ValueError, match="sample_weight must hold one weight"): elbo(model, x, q, [1, 2])

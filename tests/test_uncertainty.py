@@ -8,11 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 from scipy.special import xlogy
 
 import emlit
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Family, Gamma, Geometric, Mixture, Multinomial, MultivariateNormal,
                    Normal, Poisson, Stats, Uniform, bootstrap, bootstrap_lrt, canonical, fit, match, multistart, permute, standard_errors)
+from emlit import starts
 from emlit.data import load_deaths, load_faithful, load_linkage
 from linkage import Linkage as Plain
 
@@ -65,6 +67,23 @@ def test_three_routes_agree_and_predict_the_rate(family):
     assert_allclose(louis.rate, trace.rate, rtol=1e-2)
     assert np.all(louis.missing > -1e-9) and np.all(louis.missing < 1)
     assert np.all(np.diff(louis.missing) <= 1e-12)
+
+def test_information_is_the_hessian_in_the_models_own_numbers():
+    "ℓ as a function of the eleven free numbers, written out here and bent by plain second differences."
+    x = load_faithful()
+    trace = fit(Mixture([.4, .6], MultivariateNormal([[2, 55], [4.5, 80]], [[[.5, 1], [1, 40]]] * 2)), x, tol=1e-14)
+    e = standard_errors(trace, x)
+    def ell(u):
+        covs = [[[a, b], [b, c]] for a, b, c in u[5:].reshape(2, 3)]
+        return np.log(sum(w * stats.multivariate_normal.pdf(x, m, c) for w, m, c in zip((u[0], 1 - u[0]), u[1:5].reshape(2, 2), covs))).sum()
+    at = e.estimates
+    assert_allclose(ell(at), trace.loglik, rtol=1e-12)
+    steps = np.diag(.02 * e.errors)
+    bend = np.array([[(ell(at + a + b) - ell(at + a - b) - ell(at - a + b) + ell(at - a - b)) / (4 * a.max() * b.max()) for b in steps] for a in steps])
+    assert_allclose(-bend / units(e.observed), e.observed / units(e.observed), atol=2e-4)
+    assert_allclose(e.errors, np.sqrt(np.diag(np.linalg.inv(-bend))), rtol=2e-4)
+    slopes = [(ell(at + a) - ell(at - a)) / (2 * a.max()) for a in steps]
+    assert_allclose(slopes * e.errors, 0, atol=1e-4)
 
 def test_one_component_is_the_textbook():
     x = np.random.default_rng(0).normal(3, 2, 500)
@@ -225,6 +244,16 @@ def test_a_saddle_is_no_maximum():
         assert_allclose(e.rising[:, 0] / e.rising[0, 0], [1, -1], rtol=1e-6)
         assert np.isnan(e.errors).all() and e.rate > 1
 
+def test_a_stop_near_a_saddle_is_told():
+    "Random shares make all components alike; EM lingers at the fit of one component, and the gain still to come looks small."
+    rng = np.random.default_rng(3)
+    x = np.r_[rng.normal(size=(150, 3)) @ rng.normal(size=(3, 3)), rng.normal(size=(150, 3)) @ rng.normal(size=(3, 3)) + [4, -3, 2]]
+    begin = starts.start(MultivariateNormal, x, np.random.default_rng(0).dirichlet([.5, .5], 300), structure="tied")
+    early = fit(begin, x)
+    assert early.loglik < fit(begin, x, tol=1e-12, max_iter=50_000, accelerate="auto").loglik - 50
+    with pytest.warns(RuntimeWarning, match="indefinite: this is no maximum"): e = standard_errors(early, x)
+    assert e.rate > 1
+
 def test_unfinished_runs_are_told():
     trace, x = fitted(FAMILIES["normal"], tol=0, max_iter=1)
     with pytest.warns(RuntimeWarning, match="not at a maximum.*standard errors away"):
@@ -328,6 +357,14 @@ def test_ratio_test_finds_two_and_not_three():
     assert_allclose(a.statistic, 2 * (two.loglik - one.loglik))
     assert "p_value=0.025" in repr(a)
 
+def test_the_ratio_test_accelerates_and_so_finds_larger_ratios():
+    "Plain EM, cut short, is too low for the larger model: its draws are too small, and the test would reject too often."
+    deaths, days = load_deaths()
+    one = fit(Mixture([1.], Poisson([2.])), deaths, sample_weight=days)
+    two = fit(Mixture([.3, .7], Poisson([1., 2.5])), deaths, sample_weight=days)
+    draws = [bootstrap_lrt(one, two, deaths, 12, np.random.default_rng(3), sample_weight=days, n_starts=1, max_iter=100, **options).draws for options in ({}, {"accelerate": None})]
+    assert np.all(draws[0] > draws[1] - .05) and draws[0].sum() > draws[1].sum() + .5
+
 def test_ratio_test_is_reproducible():
     deaths, days = load_deaths()
     one = fit(Mixture([1.], Poisson([2.])), deaths, sample_weight=days)
@@ -355,6 +392,24 @@ def test_spurious_maxima_are_flagged_and_not_the_best():
     assert "component 1" in emlit.uncertainty.suspicions(bad, x)[0]
     good = fit(Mixture([1.], Normal([0.], [1.])), x)
     assert emlit.uncertainty.suspicions(good, x) == ()
+
+@pytest.mark.parametrize("recipe", [starts.kmeans_plus_plus, starts.kmeans, starts.random_points, starts.random_responsibilities])
+def test_multistart_begins_in_no_row_of_weight_zero(recipe):
+    x = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0, 0], [6, 0]], 30, axis=0)
+    far = np.r_[x, np.tile([[1e4, 0]], (5, 1))]
+    options = dict(n_starts=8, recipe=recipe)
+    a = multistart(MultivariateNormal, x, 2, rng=np.random.default_rng(0), sample_weight=np.ones(60), **options)
+    b = multistart(MultivariateNormal, far, 2, rng=np.random.default_rng(0), sample_weight=np.r_[np.ones(60), np.zeros(5)], **options)
+    assert b.failed == a.failed and [(o.loglik, o.hits) for o in a.optima] == [(o.loglik, o.hits) for o in b.optima]
+
+def test_a_flag_says_less_than_it_asks_for():
+    "A component with all but two observations is not said to hold 2, fewer than 2."
+    report = multistart(Normal, emlit.data.load_fifteen(), 3, n_starts=40, rng=np.random.default_rng(0))
+    flagged = [o for o in report.optima if o.spurious]
+    assert flagged and "spurious?" in repr(report)
+    for o in flagged:
+        for why in o.suspicions:
+            if "fewer" in why: assert float(why.split("holds ")[1].split()[0]) < float(why.split("= ")[1]) and why in repr(report)
 
 def test_constants_reach_the_family():
     report = multistart(Binomial, [5, 9, 8, 4, 7], 2, n_starts=4, rng=np.random.default_rng(0), n=10, options={"tol": 1e-6})
