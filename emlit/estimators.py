@@ -7,6 +7,7 @@ __all__ = ['InvalidParameter', 'GaussianMixture', 'MixtureModel', 'Selection', '
 
 # %% ../nbs/11_estimators.ipynb #1be2f994
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import families, selection
-from .checks import as_array, as_count, as_distribution, as_sample_weight, as_tolerance
+from .acceleration import METHODS
+from .checks import as_array, as_count, as_distribution, as_dtype, as_sample_weight, as_tolerance
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
 from .mixture import Mixture
@@ -30,6 +32,12 @@ from .starts import (_nearest, _standardised, _template, kmeans, kmeans_plus_plu
 # %% ../nbs/11_estimators.ipynb #6688501d
 class InvalidParameter(ValueError, TypeError):
     "A parameter of an estimator has a value that it cannot have. As in scikit-learn, it is both a ValueError and a TypeError."
+
+@contextmanager
+def _naming():
+    "Turn what a check of parameters raises into InvalidParameter."
+    try: yield
+    except (ValueError, TypeError) as error: raise InvalidParameter(str(error)) from None
 
 # %% ../nbs/11_estimators.ipynb #bc62357c
 def _one_of(value, name, allowed):
@@ -87,6 +95,37 @@ def _settled(trace):
     "True for a run that gains no more, also where rounding alone stands in the way of tol."
     return trace.converged or trace.reason == "stalled"
 
+# %% ../nbs/11_estimators.ipynb #5a1c0e02
+class _Single(Mixture):
+    "A mixture that computes in single precision; its ℓ has no more digits than that can tell."
+    def e_step(self, x, **given):
+        found = super().e_step(x, dtype="float32", **given)
+        unit = 2.0**np.ceil(np.log2(4 * np.finfo(np.float32).eps * (abs(found.loglik) + found.weight.sum())))
+        return replace(found, loglik=unit * round(found.loglik / unit))
+
+    def m_step(self, expectation, **given):
+        after = super().m_step(expectation, **given)
+        return _Single(after.weights, after.components)
+
+# %% ../nbs/11_estimators.ipynb #5a1c0e03
+def _climb(model, x, *, tol, max_iter, dtype=None, **options):
+    "Run EM: in double precision, or first in single, and the end in double."
+    if dtype is None or np.dtype(dtype) == np.float64: return fit(model, x, tol=tol, max_iter=max_iter, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore") # the second run says what there is to say
+        first = fit(_Single(model.weights, model.components), x, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
+    top = Mixture(first.model.weights, first.model.components)
+    return _joint(model, first, fit(top, x, tol=tol, max_iter=max_iter - first.n_iter, **options))
+
+def _joint(model, first, second):
+    "One trace of two runs from a model, the second of which began where the first had ended."
+    t = first.n_iter
+    steps = tuple(s._replace(t=s.t + t) for s in second.steps)
+    if t: steps = (first.steps[0]._replace(model=model), *steps)
+    began = second.accelerated if first.accelerated is None else first.accelerated - t
+    return replace(second, steps=steps, path=first.path[:-1] + second.path, accelerated=None if began is None else began + t,
+                   message=f"{second.message}; before that, {t} evaluations in single precision")
+
 # %% ../nbs/11_estimators.ipynb #042ce01c
 def _report(trace, notes):
     "Pass on what the chosen run warned of, and why it did not converge, if it did not."
@@ -94,7 +133,7 @@ def _report(trace, notes):
         if not str(note.message).startswith(("EM stopped", "EM converged on")): warnings.warn(note.message, stacklevel=4)
     if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=4)
     if _settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
-    warnings.warn("Best performing initialization did not converge. Try different init params, or increase max_iter, tol, or check for "
+    warnings.warn("Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, or check for "
                   f"degenerate data. Here: {trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning, stacklevel=4)
 
 # %% ../nbs/11_estimators.ipynb #9b9c3562
@@ -139,10 +178,10 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _run(self, model, X, w, labels):
         "One run of EM, and the warnings it gave."
-        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate}
+        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            trace = fit(model, self._data(X), tol=self.tol, max_iter=self.max_iter, sample_weight=w,
+            trace = _climb(model, self._data(X), tol=self.tol, max_iter=self.max_iter, sample_weight=w,
                         keep="ends", progress=self.progress, **{k: v for k, v in given.items() if v is not None})
         return trace, notes
 
@@ -173,8 +212,7 @@ class _Checked(_MixtureEstimator):
 
     def _check(self):
         "Refuse a parameter that cannot be, before the data is looked at."
-        try: self._check_all()
-        except (ValueError, TypeError) as error: raise InvalidParameter(str(error)) from None
+        with _naming(): self._check_all()
 
     def _check_common(self):
         as_tolerance(self.tol, "tol")
@@ -182,7 +220,9 @@ class _Checked(_MixtureEstimator):
             value = getattr(self, name)
             as_count(int(value) if name == "verbose" and isinstance(value, bool) else value, name, least)
         _one_of(self.init_params, "init_params", _RECIPES)
+        if self.accelerate is not None: _one_of(self.accelerate, "accelerate", (*METHODS, "auto"))
         if self.missing is not None: _one_of(self.missing, "missing", ["em"])
+        if self.dtype is not None: as_dtype(self.dtype)
         if not isinstance(self.warm_start, (bool, np.bool_)):
             raise TypeError(f"warm_start must be True or False; got {self.warm_start!r}")
         _as_generator(self.random_state)
@@ -364,7 +404,8 @@ class _Gaussian(_Fitted):
 
     def _starts(self, X, w, labels, rng):
         "n_init starts from a sketch of the data; parameters that were given stand in for guesses."
-        K, given = self.n_components, self._given(X.shape[1])
+        K = self.n_components
+        with _naming(): given = self._given(X.shape[1])
         rows, counts, marks = _sketch(X, w, labels, rng, K)
         fair = np.ptp(rows, axis=0).all() # else a column may vary where the sketch did not look
         constants = self._constants(rows, counts) if fair else self._constants(X, w)
@@ -408,6 +449,7 @@ class GaussianMixture(_Gaussian):
         verbose_interval=10,    # iterations from one line to the next
         accelerate="auto",      # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,           # "em": NaN stands for a value that was not seen
+        dtype=None,             # "float32": climb in single precision, finish in double; None: all in double
         prior=None,             # climb ℓ + log prior instead of ℓ
         progress=False,         # show a progress bar
     ):
@@ -415,14 +457,15 @@ class GaussianMixture(_Gaussian):
         self.max_iter, self.n_init, self.init_params = max_iter, n_init, init_params
         self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
         self.random_state, self.warm_start, self.verbose, self.verbose_interval = random_state, warm_start, verbose, verbose_interval
-        self.accelerate, self.missing, self.prior, self.progress = accelerate, missing, prior, progress
+        self.accelerate, self.missing, self.dtype, self.prior, self.progress = accelerate, missing, dtype, prior, progress
 
     def _size(self): return self.n_components
 
     def _check_all(self):
         as_count(self.n_components, "n_components", least=1)
         _one_of(self.covariance_type, "covariance_type", _STRUCTURES)
-        if isinstance(self.reg_covar, str): _one_of(self.reg_covar, "reg_covar", ["guard"])
+        if isinstance(self.reg_covar, str) or self.reg_covar is None:
+            if self.reg_covar != "guard": raise ValueError(f'reg_covar must be "guard" or a number of 0 or more; got {self.reg_covar!r}')
         else: as_tolerance(self.reg_covar, "reg_covar")
         self._check_common()
 
@@ -570,13 +613,14 @@ class MixtureModel(_AnyFamily):
         verbose_interval=10,   # iterations from one line to the next
         accelerate="auto",     # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,          # "em": NaN stands for a value that was not seen
+        dtype=None,            # "float32": climb in single precision, finish in double; None: all in double
         prior=None,            # climb ℓ + log prior instead of ℓ
         progress=False,        # show a progress bar
     ):
         self.family, self.n_components, self.family_params, self.guard = family, n_components, family_params, guard
         self.tol, self.max_iter, self.n_init, self.init_params = tol, max_iter, n_init, init_params
         self.random_state, self.warm_start, self.verbose, self.verbose_interval = random_state, warm_start, verbose, verbose_interval
-        self.accelerate, self.missing, self.prior, self.progress = accelerate, missing, prior, progress
+        self.accelerate, self.missing, self.dtype, self.prior, self.progress = accelerate, missing, dtype, prior, progress
 
     def _name(self, model): self.weights_ = model.weights.copy()
 

@@ -1,6 +1,11 @@
 "The estimators: scikit-learn's own checks, its names and shapes, and what is to differ."
+import importlib.util
+import inspect
 import pickle
+import types
 import warnings
+from pathlib import Path
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -35,7 +40,75 @@ def test_check_estimator(estimator, check):
         check(estimator)
 
 
+# scikit-learn's own tests of its mixtures, run against our class
+
+WORDS = { # an error or a warning of the same kind, in words of our own: what a test says of the words is left out
+    "test_check_weights", "test_check_means", "test_check_precisions"}
+NOT_OURS = { # the test, or how its name begins: why it does not apply
+    "test_suffstat_sk_": "looks at private functions", "test_gaussian_suffstat_sk_": "looks at private functions",
+    "test_compute_log_det_cholesky": "looks at private functions", "test_gaussian_mixture_log_probabilities": "looks at private functions",
+    "test_gaussian_mixture_precisions_init": "looks at private methods; test_what_is_given_is_the_start is its like",
+    "test_gaussian_mixture_all_init_does_not_estimate": "counts the calls of a private function",
+    "test_gaussian_mixture_array_api": "arrays of other libraries are not taken", "test_gaussian_mixture_raises_where_array_api": "arrays of other libraries are not taken",
+    "test_monotonic_likelihood": "600 runs of one iteration each, without acceleration, do not climb to within tol, which bounds what is still to come; test_warm_start_goes_on is its like",
+    "test_regularisation": "fewer distinct rows than components are an error, with reg_covar too; test_bad_data is its like"}
+APPLIES = {"test_gaussian_mixture_precisions_init_diag"}
+
+class _AnyWords:
+    "pytest, but the words of an error are not looked at."
+    def __getattr__(self, name): return getattr(pytest, name)
+    def raises(self, error, match=None): return pytest.raises(error)
+
+def _their_tests(name, any_words=False):
+    "The tests of a module of scikit-learn's, with our class in the place of theirs."
+    spec = importlib.util.find_spec(f"sklearn.mixture.tests.{name}")
+    if spec is None: return {} # some distributions leave the tests out
+    module = types.ModuleType(name)
+    with patch.object(sklearn.mixture, "GaussianMixture", GaussianMixture):
+        exec(compile(Path(spec.origin).read_text(encoding="utf-8"), spec.origin, "exec"), vars(module))
+    if any_words: module.pytest = _AnyWords()
+    return {n: test for n, test in vars(module).items() if n.startswith("test_")}
+
+def _is_ours(name): return name in APPLIES or not any(name.startswith(begin) for begin in NOT_OURS)
+
+THEIRS = _their_tests("test_mixture") | _their_tests("test_gaussian_mixture")
+LOOSE = _their_tests("test_gaussian_mixture", any_words=True)
+for _name in filter(_is_ours, THEIRS):
+    globals()[_name.replace("test_", "test_of_scikit_learn_", 1)] = (LOOSE if _name in WORDS else THEIRS)[_name]
+
+@pytest.fixture
+def global_random_seed(): return 42
+
+@pytest.fixture
+def global_dtype(): return np.float64 # our results are float64, whatever the input
+
+@pytest.mark.skipif(not THEIRS, reason="scikit-learn is installed without its tests")
+def test_most_of_scikit_learns_tests_apply():
+    assert len([name for name in THEIRS if _is_ours(name)]) >= 25 and WORDS | APPLIES <= set(THEIRS)
+    assert THEIRS["test_score"].__globals__["GaussianMixture"] is GaussianMixture and Sklearn is not GaussianMixture
+
+
 # names and shapes
+
+def test_parameters_and_methods_are_those_of_scikit_learn():
+    ours, theirs = (inspect.signature(cls.__init__).parameters for cls in (GaussianMixture, Sklearn))
+    for name, parameter in theirs.items():
+        assert ours[name].kind == parameter.kind
+        if name not in ("tol", "reg_covar", "max_iter"): assert ours[name].default == parameter.default
+    for name in (n for n in dir(Sklearn) if not n.startswith("_")):
+        ours, theirs = (list(inspect.signature(getattr(cls, name)).parameters.values()) for cls in (GaussianMixture, Sklearn))
+        assert [(p.name, p.kind, p.default) for p in ours[:len(theirs)]] == [(p.name, p.kind, p.default) for p in theirs]
+        assert all(p.default is None for p in ours[len(theirs):])
+        assert hasattr(MixtureModel, name)
+
+@pytest.mark.parametrize("K", [1, 3])
+def test_methods_return_the_same_types_and_shapes(K):
+    g, s = (cls(K, random_state=0).fit(iris) for cls in (GaussianMixture, Sklearn))
+    for call in (lambda m: m.predict(iris), lambda m: m.predict_proba(iris), lambda m: m.score_samples(iris), lambda m: m.sample(7)[0], lambda m: m.sample(7)[1]):
+        assert call(g).shape == call(s).shape and call(g).dtype == call(s).dtype
+    for call in (lambda m: m.score(iris), lambda m: m.aic(iris), lambda m: m.bic(iris), lambda m: m.lower_bound_): assert isinstance(call(g), float) and isinstance(call(s), float)
+    for name in ("n_iter_", "converged_", "lower_bounds_"): assert not hasattr(s, name) or type(getattr(g, name)) is type(getattr(s, name)) # the last is new in 1.7
+    assert len(g.lower_bounds_) == g.n_iter_ and g.__sklearn_tags__() == s.__sklearn_tags__()
 
 @pytest.mark.parametrize("structure", STRUCTURES[:3] + STRUCTURES[4:5])
 def test_attributes_are_those_of_scikit_learn(structure):
@@ -211,6 +284,74 @@ def test_criteria_are_those_of_the_functions():
     for name in ("aic", "bic", "icl"): assert_allclose(getattr(g, name)(iris), getattr(emlit, name)(g.model_, iris), rtol=1e-12)
 
 
+# single precision
+
+BIG = rng(5).normal(size=(6000, 2)) @ [[1, .5], [0, .7]] + 2. * rng(6).integers(0, 3, (6000, 1)) * [1, -1]
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("accelerate", [None, "squarem", "auto"])
+def test_single_precision_ends_where_double_does(structure, accelerate):
+    a, b = (GaussianMixture(3, covariance_type=structure, accelerate=accelerate, random_state=0, dtype=t, max_iter=20_000) for t in (None, "float32"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        a.fit(BIG), b.fit(BIG)
+    assert_allclose(b.lower_bound_, a.lower_bound_, atol=2e-8)
+    assert_allclose(b.lower_bound_, b.score(BIG), rtol=1e-12)
+    assert_allclose(b.means_, a.means_, atol=.05)
+    assert b.reason_ == a.reason_ == "converged" and "evaluations in single precision" in b.trace_.message
+    assert b.n_iter_ == len(b.lower_bounds_) == b.trace_.steps[-1].t and np.diff(b.lower_bounds_).min() > -5e-6 # where ℓ is cut to six digits
+
+def test_single_precision_is_used_where_asked_for(monkeypatch):
+    seen, real = [], emlit.mixture.fast_e_step
+    monkeypatch.setattr(emlit.mixture, "fast_e_step", lambda normal, weights, x, w=None, dtype=float: seen.append(np.dtype(dtype).name) or real(normal, weights, x, w, dtype))
+    for dtype in (None, "float64", float): GaussianMixture(2, dtype=dtype, random_state=0).fit(np.float32(BIG))
+    assert set(seen) == {"float64"}
+    seen.clear()
+    for dtype in ("float32", np.float32, np.dtype("float32")):
+        g = GaussianMixture(2, dtype=dtype, random_state=0).fit(BIG)
+        assert g.get_params()["dtype"] is dtype and clone(g).dtype == dtype
+    assert seen[0] == "float32" and seen[-1] == "float64" and seen.count("float32") > seen.count("float64")
+
+@pytest.mark.parametrize("dtype", [None, "float32"])
+@pytest.mark.parametrize("make", [lambda **k: GaussianMixture(2, random_state=0, **k), lambda **k: MixtureModel("multivariate_normal", 2, random_state=0, **k),
+                                  lambda **k: MixtureModel("normal", 2, random_state=0, **k)])
+def test_single_precision_input_gives_double_precision_results(make, dtype):
+    g = make(dtype=dtype).fit(np.float32(BIG))
+    for value in (*g.model_.parameters().values(), g.weights_, g.predict_proba(np.float32(BIG)), g.score_samples(np.float32(BIG)), g.sample(3)[0]): assert value.dtype == np.float64
+    assert_allclose(g.lower_bound_, make().fit(BIG).lower_bound_, atol=1e-6)
+
+def test_single_precision_with_everything_else():
+    holes = np.where(rng().random(BIG.shape) < .1, np.nan, BIG)
+    labels = np.where(rng().random(len(BIG)) < .1, (BIG[:, 0] > 2).astype(int), -1)
+    w = rng().integers(0, 3, len(BIG))
+    for params, given, X in (({"missing": "em"}, {}, holes), ({}, {"labels": labels}, BIG), ({}, {"sample_weight": w}, BIG), ({"reg_covar": .1}, {}, BIG), ({"n_init": 3}, {}, BIG),
+                             ({"prior": emlit.Prior(weights=2.)}, {}, BIG), ({"covariance_type": "diag", "init_params": "random"}, {}, BIG)):
+        a, b = (GaussianMixture(2, random_state=0, dtype=t, **params).fit(X, **given) for t in (None, "float32"))
+        assert_allclose(b.trace_.objective[-1], a.trace_.objective[-1], atol=2e-8 * len(BIG))
+        assert a.reason_ == b.reason_ == "converged"
+    a, b = (MixtureModel("poisson", 2, random_state=0, dtype=t).fit(rng().poisson(3, (500, 1))) for t in (None, "float32"))
+    assert_allclose(b.lower_bound_, a.lower_bound_, atol=1e-8)
+
+@pytest.mark.parametrize("max_iter", [0, 1, 7])
+def test_single_precision_makes_max_iter_evaluations(max_iter):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        g = GaussianMixture(3, max_iter=max_iter, tol=0, dtype="float32", random_state=0).fit(BIG)
+    assert g.n_iter_ == max_iter and g.reason_ == "max_iter" and len(g.trace_.logliks) == max_iter + 1
+    assert_allclose(g.lower_bound_, g.score(BIG), rtol=1e-12)
+
+def test_single_precision_and_the_guard():
+    x = np.r_[BIG, np.repeat(BIG[:1], 10, axis=0)]
+    given = dict(means_init=[BIG[0], BIG.mean(0)], precisions_init=[1e8 * np.eye(2), .1 * np.eye(2)])
+    with pytest.warns(ConvergenceWarning, match="component 0 sits on its floor"): spike = GaussianMixture(2, dtype="float32", **given).fit(x)
+    assert spike.reason_ == "guarded" and spike.model_.components[0].guarded().tolist() == [True, False]
+
+@pytest.mark.parametrize("dtype", ["float16", int, "double precision", 32])
+def test_other_precisions_are_refused(dtype):
+    for make in (GaussianMixture, MixtureModel):
+        with pytest.raises(ValueError, match="dtype must be 'float64' or 'float32'; got"): make(dtype=dtype).fit(faithful)
+
+
 # company
 
 def test_pipeline_search_clone_and_pickle():
@@ -228,12 +369,30 @@ def _dumped(value):
     out.seek(0)
     return out
 
+def test_a_pipeline_of_frames():
+    frame = pytest.importorskip("pandas").DataFrame(iris, columns=list("abcd"))
+    pipe = make_pipeline(StandardScaler(), GaussianMixture(3, random_state=0)).set_output(transform="pandas").fit(frame)
+    assert pipe[-1].feature_names_in_.tolist() == list("abcd") and pipe.predict(frame).shape == (150,)
+
+def test_weights_through_a_search():
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = GaussianMixture(random_state=0).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(routed, {"n_components": [1, 2]}, cv=3).fit(faithful, sample_weight=rng().integers(1, 4, 272))
+    assert search.best_params_ == {"n_components": 2}
+
+def test_fits_in_parallel():
+    fits = joblib.Parallel(2)(joblib.delayed(GaussianMixture(k, random_state=0).fit)(faithful) for k in (1, 2))
+    assert_allclose(fits[1].trace_.loglik, -1130.263960, atol=1e-5)
+
 def test_feature_names():
     frame = pytest.importorskip("pandas").DataFrame(faithful, columns=["eruptions", "waiting"])
     g = GaussianMixture(2, random_state=0).fit(frame)
     assert list(g.feature_names_in_) == ["eruptions", "waiting"]
     assert_array_equal(g.predict(frame), g.fit_predict(frame))
     with pytest.raises(ValueError, match="Feature names must be in the same order"): g.predict(frame[["waiting", "eruptions"]])
+    with pytest.raises(ValueError, match="Feature names unseen at fit time"): g.predict(frame.rename(columns={"waiting": "wait"}))
+    with pytest.warns(UserWarning, match="does not have valid feature names"): g.predict(faithful)
+    with pytest.raises(ValueError, match="expected a 2-dimensional|Expected a 2-dimensional|Expected 2D"): g.fit(frame["waiting"])
 
 def test_not_fitted():
     for method in ("predict", "predict_proba", "score", "score_samples", "aic", "bic", "icl"):
@@ -247,9 +406,10 @@ BAD = [
     (dict(n_components=0), "n_components must be at least 1; got 0"), (dict(n_components=1.5), "n_components must be a whole number"),
     (dict(covariance_type="ful"), "covariance_type must be one of 'full'"), (dict(covariance_type=3), "covariance_type must be one of"),
     (dict(tol=-1), "tol must be at least 0"), (dict(tol=np.nan), "tol must be finite"), (dict(tol="a"), "tol must hold real numbers"),
-    (dict(reg_covar=-1), "reg_covar must be at least 0"), (dict(reg_covar="floor"), "reg_covar must be one of 'guard'"), (dict(max_iter=-1), "max_iter must be at least 0"),
+    (dict(reg_covar=-1), "reg_covar must be at least 0"), (dict(reg_covar="floor"), 'reg_covar must be "guard" or a number'), (dict(max_iter=-1), "max_iter must be at least 0"),
     (dict(n_init=0), "n_init must be at least 1"), (dict(init_params="kmean"), "init_params must be one of 'kmeans'"), (dict(warm_start="yes"), "warm_start must be True or False"),
-    (dict(verbose_interval=0), "verbose_interval must be at least 1"), (dict(missing="drop"), "missing must be one of 'em'"), (dict(random_state="x"), "cannot be used to seed"),
+    (dict(verbose_interval=0), "verbose_interval must be at least 1"), (dict(missing="drop"), "missing must be one of 'em'"), (dict(random_state="x"), "random_state must be None, a seed"), (dict(random_state=-1), "random_state must be None.*got -1"),
+    (dict(reg_covar=None), 'reg_covar must be "guard" or a number'), (dict(accelerate="fast"), "accelerate must be one of 'squarem', 'anderson', 'auto'"), (dict(n_components=2, weights_init="ab"), "weights_init must hold real numbers"),
     (dict(n_components=2, weights_init=[.5, .6]), "weights_init must sum to 1"), (dict(n_components=2, weights_init=[1.]), "weights_init must have shape"),
     (dict(n_components=2, means_init=[[1., 2]]), "means_init must have shape"), (dict(n_components=2, precisions_init=[np.eye(2)]), "precisions_init must have shape"),
     (dict(n_components=1, precisions_init=[[[1, 2], [2, 1]]]), r"precisions_init\[0\] must be positive definite; its smallest eigenvalue is -1"),
@@ -260,7 +420,9 @@ def test_bad_parameters(params, message):
     with pytest.raises(ValueError, match=message): GaussianMixture(**params).fit(faithful)
 
 def test_bad_parameters_are_type_errors_too():
-    with pytest.raises(TypeError): GaussianMixture(n_components="2").fit(faithful)
+    for params in (dict(n_components="2"), dict(n_components=2, weights_init=[.5, .6]), dict(n_components=2, means_init="ab")):
+        for kind in (ValueError, TypeError):
+            with pytest.raises(kind): GaussianMixture(**params).fit(faithful)
 
 DATA = [
     (faithful[0], "Expected 2D array, got 1D array"), (faithful[None], "expected <= 2|dim 3"), (faithful[:0], "0 sample"), (faithful[:1], "minimum of 2"), (faithful[:, :0], "0 feature"),
