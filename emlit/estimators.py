@@ -50,7 +50,7 @@ def _as_generator(random_state):
     "A numpy Generator from whatever scikit-learn takes as random_state: None, a seed, a RandomState, or a Generator."
     if isinstance(random_state, np.random.Generator): return random_state
     try: source = check_random_state(random_state)
-    except ValueError as error: raise ValueError(f"random_state must be None, a seed, a RandomState or a Generator: {error}") from None
+    except ValueError as error: raise ValueError(f"random_state must be None, a seed, a RandomState or a Generator: {error}; got {random_state!r}") from None
     return np.random.default_rng(source.randint(2**31 - 1, size=4))
 
 # %% ../nbs/11_estimators.ipynb #ecec99d7
@@ -465,7 +465,7 @@ class GaussianMixture(_Gaussian):
         as_count(self.n_components, "n_components", least=1)
         _one_of(self.covariance_type, "covariance_type", _STRUCTURES)
         if isinstance(self.reg_covar, str) or self.reg_covar is None:
-            if self.reg_covar != "guard": raise ValueError(f'reg_covar must be "guard" or a number of 0 or more; got {self.reg_covar!r}')
+            if self.reg_covar != "guard": raise ValueError(f"reg_covar must be 'guard' or a number of 0 or more; got {self.reg_covar!r}")
         else: as_tolerance(self.reg_covar, "reg_covar")
         self._check_common()
 
