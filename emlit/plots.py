@@ -666,7 +666,8 @@ def path_contours(
     times = np.unique([s.t for s in every])
     frames = [go.Frame(name=str(t), traces=list(range(1, len(paths) + 1)), data=_trails(traces, paths, t))
               for t in times[_chosen(len(times))]]
-    short = full if len(every[0].model.parameters()) > 2 else full.split(".")[-1]
+    last = [name.split(".")[-1] for name in every[0].model.parameters()]
+    short = full.split(".")[-1] if last.count(full.split(".")[-1]) == 1 else full
     axis = lambda k, range: _AXIS | dict(title=_title(f"{short}, component {k}"), range=range, showgrid=False)
     fig = _figure([_hills(across, up, height, min(s.loglik for s in every)), *frames[0].data], height=480,
                   xaxis=axis(1, _seen(across, np.isfinite(height).any(0))),
