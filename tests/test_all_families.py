@@ -127,6 +127,14 @@ def test_the_order_of_rows_does_not_matter(a):
     assert_same_path(steps(a.model, a.x, 5), steps(a.model, a.x[order], 5))
 
 
+@given(problems(d=st.integers(2, 3)))
+@for_any
+def test_the_order_of_columns_does_not_matter(a):
+    if a.x.ndim == 1 or a.kind == "Multinomial": return # whose columns are one count
+    order = a.rng.permutation(a.x.shape[1])
+    assert_same_path(steps(a.model, a.x, 5), steps(a.model.marginal(order), a.x[:, order], 5), change=lambda m: m.marginal(order))
+
+
 @given(problems(ALONE))
 @for_any
 def test_the_order_of_components_is_kept(a):

@@ -11,7 +11,6 @@ LI = "Li Hang, Statistical Learning Methods, example 9.1"
 DO = "Do & Batzoglou, Nature Biotechnology 26 (2008), figure 1"
 FIVE = "two coins, five rounds of five tosses (a tutorial's example)"
 DLR = "Dempster, Laird & Rubin (1977), section 1"
-ISSUE = "issue: the whole path"
 
 
 def three(theta):
@@ -41,10 +40,11 @@ PEARSON = "mixtools on waiting times, as an introduction to the package prints i
 MCLUST = "Scrucca et al., R Journal 8 (2016) and the manual of mclust; stops early"
 IRIS = "Fisher (1936), the maximum by a run to 1e-14"
 ROEDER = "Roeder (1990), the galaxies; McLachlan & Peel, Finite Mixture Models (2000)"
-HASSELBLAD = "Hasselblad, J. Amer. Statist. Assoc. 64 (1969)"
-AGRESTI = "Agresti, Categorical Data Analysis (2002), chapter 13; Linzer & Lewis, poLCA's manual; stops early"
+HASSELBLAD = "Hasselblad, J. Amer. Statist. Assoc. 64 (1969); more digits by a run to the end"
+AGRESTI = "Agresti, Categorical Data Analysis (2002), chapter 13, as poLCA prints it: Linzer & Lewis, J. Statist. Software 42 (2011)"
+POLCA = "the data of Goodman (1974), as poLCA prints them: Linzer & Lewis, J. Statist. Software 42 (2011)"
 GOODMAN = "Goodman, Biometrika 61 (1974): role conflict"
-LANGE = "Lange, Mathematical and Statistical Methods for Genetic Analysis (2002), section 2.2; from rounded iterates"
+LANGE = "Lange, Applied Probability (2003), example 2.2.2 and table 2.2; from rounded iterates"
 MAIZE = "Fisher's maize: Thisted, Elements of Statistical Computing (1988), section 4.2"
 
 faithful, iris, fifteen = data.load_faithful(), data.load_iris(), data.load_fifteen()
@@ -100,6 +100,13 @@ def classes(x, w, K):
         found.append(fit(Mixture(np.full(K, 1 / K), Categorical([np.column_stack([1 - q, q]) for q in p.T])), x, sample_weight=w, tol=1e-11, max_iter=100_000, keep="ends"))
     return max(found, key=lambda trace: trace.loglik)
 
+def deviance(trace): return 2 * (seen @ np.log(seen / 118) - trace.loglik)
+
+def pearson(trace):
+    "Σ (seen − expected)² / expected over all 2⁷ patterns."
+    share = np.exp(trace.model.log_prob(slides))
+    return 118 * (((seen / 118 - share)**2 / share).sum() + 1 - share.sum())
+
 carcinoma = {K: classes(slides, seen, K) for K in (2, 3)}
 conflict = classes(students, answers, 2)
 by_size = np.argsort(conflict.model.weights)
@@ -140,10 +147,10 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
       for s in ((.46, .55, .67), (.5, .5, .5), (.4, .6, .7))],
     ("maximum on the ridge", LI, coins.log_likelihood((.3, .6, .6), y), 6 * np.log(.6) + 4 * np.log(.4), 1e-12),
     ("ridge", LI, coins.ridge(.6, .461863, .534595), .656135, 2e-6),
-    ("weights of the fit", ISSUE, contract.model.weights, (.461863, .538137), 1e-6),
-    ("p of the fit", ISSUE, contract.model.components[0].p, (.534595, .656135), 1e-6),
-    ("log-likelihood of the fit", ISSUE, contract.loglik, -6.730117, 5e-7),
-    ("ten soft steps", ISSUE, soft(10, ten, [.6, .5], 10).components[0].p, (.7967, .5197), 5e-5),
+    ("weights of the fit", LI, contract.model.weights, (.461863, .538137), 1e-6),
+    ("p of the fit", LI, contract.model.components[0].p, (.534595, .656135), 1e-6),
+    ("log-likelihood of the fit", LI, contract.loglik, -6.730117, 5e-7),
+    ("ten steps, with more digits", DO, soft(10, ten, [.6, .5], 10).components[0].p, (.7967, .5197), 5e-5),
     ("likelihood of each round, coin 1", FIVE, np.exp(one_toss.log_prob(five))[:, 0] / binom.pmf(five, 5, .5) / 32,
      (.00512, .02048, .08192, .00512, .02048), 5e-6),
     ("likelihood of each round, coin 2", FIVE, np.exp(one_toss.log_prob(five))[:, 1] / binom.pmf(five, 5, .5) / 32,
@@ -204,6 +211,12 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
     ("carcinoma, two classes: log-likelihood", AGRESTI, carcinoma[2].loglik, -317.2568, 5e-4),
     ("carcinoma, three classes: log-likelihood", AGRESTI, carcinoma[3].loglik, -293.705, 2e-2),
     ("carcinoma, three classes: BIC", AGRESTI, bic(carcinoma[3].model, slides, sample_weight=seen), 697.1357, 4e-2),
+    ("carcinoma, three classes: likelihood-ratio χ²", AGRESTI, deviance(carcinoma[3]), 15.26171, 5e-4),
+    ("carcinoma, three classes: Pearson's χ²", AGRESTI, pearson(carcinoma[3]), 20.50335, 2e-3),
+    ("role conflict: log-likelihood", POLCA, conflict.loglik, -504.4677, 5e-5),
+    ("role conflict: BIC", POLCA, bic(conflict.model, students, sample_weight=answers), 1057.313, 5e-4),
+    ("role conflict: likelihood-ratio χ², more digits", POLCA, 2 * answers @ np.log(answers / expected_answers), 2.719922, 5e-6),
+    ("role conflict: Pearson's χ², more digits", POLCA, ((answers - expected_answers)**2 / expected_answers).sum(), 2.719764, 2e-5),
     ("role conflict: shares of the classes", GOODMAN, conflict.model.weights[by_size], (.279, .721), 5e-4),
     ("role conflict: likelihood-ratio χ²", GOODMAN, 2 * answers @ np.log(answers / expected_answers), 2.72, 5e-3),
     ("role conflict: Pearson's χ²", GOODMAN, ((answers - expected_answers)**2 / expected_answers).sum(), 2.72, 5e-3),
@@ -216,6 +229,10 @@ ROWS = [ # id, source, computed, printed, tolerance (half a unit of the last pri
 @pytest.mark.parametrize("source, computed, printed, atol", [r[1:] for r in ROWS], ids=[f"{r[1].split(',')[0]}: {r[0]}" for r in ROWS])
 def test_number(source, computed, printed, atol):
     np.testing.assert_allclose(computed, printed, rtol=0, atol=atol, err_msg=source)
+
+
+def test_the_table_has_many_sources():
+    assert len(ROWS) >= 20 and len({row[1] for row in ROWS}) >= 10
 
 
 def test_the_fit_of_ten_tosses_converges_in_at_most_three_iterations():
