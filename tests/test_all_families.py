@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
+from scipy.special import logsumexp
 
 import emlit
 from emlit import Degenerate, Mixture, elbo, em, entropy, kl, q_function
@@ -52,6 +53,19 @@ def near_collapse(model):
 
 
 # the E-step
+
+@given(problems())
+@for_any
+def test_a_mixture_is_the_weighted_sum_of_its_components(a):
+    each = np.full((a.n, a.K), -np.inf)
+    for b, at in zip(a.model.components, np.split(np.arange(a.K), np.cumsum([k for _, k in a.blocks])[:-1])):
+        possible = b.supports(a.x)
+        if possible.any(): each[np.ix_(possible, at)] = b.log_prob(a.x[possible])
+    assert_allclose(a.model.log_prob(a.x), logsumexp(each, axis=1, b=a.model.weights), rtol=1e-12, atol=1e-12)
+    with np.errstate(divide="ignore"): joint = each + np.log(a.model.weights)
+    assert_allclose(a.model.log_joint(a.x), joint, rtol=1e-12, atol=1e-12)
+    assert_allclose(a.model.responsibilities(a.x), np.exp(joint - logsumexp(joint, axis=1, keepdims=True)), rtol=1e-9, atol=1e-12)
+
 
 @given(problems())
 @for_any
