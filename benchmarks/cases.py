@@ -92,6 +92,20 @@ def load(case):
     return x, broad_start(x, case.K)
 
 
+def deaths():
+    "Days with 0 to 9 deaths of women over eighty in The Times (Hasselblad, 1969): a start, the counts, how many days each."
+    from emlit import Mixture, Poisson
+    return Mixture([.3, .7], Poisson([1.0, 2.5])), np.arange(10), np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
+
+
+def overlapping(seed):
+    "Two clusters that overlap, and a start from random points."
+    from emlit import Mixture, MultivariateNormal, starts
+    truth = Mixture([.5, .5], MultivariateNormal([[0, 0], [1.7, 0]], [np.eye(2)] * 2))
+    x, _ = truth.sample(np.random.default_rng(0), 500)
+    return starts.start(MultivariateNormal, x, starts.random_points(x, 2, np.random.default_rng(seed))), x, None
+
+
 def loglik(x, p):
     "ℓ of a Gaussian mixture by the plainest stable formula: Cholesky factors, then log-sum-exp. No code of any competitor."
     total = 0.0

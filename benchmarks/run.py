@@ -5,6 +5,7 @@ python benchmarks/run.py [--quick | --tiny] [--only SECTION …] [--peers NAME �
 import argparse
 import json
 import os
+import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -242,6 +243,29 @@ def to_a_likelihood(run):
     return out
 
 
+def acceleration(run):
+    "Evaluations of the EM map until it stands still, from one start on the Times deaths, and from many on overlapping clusters."
+    methods, out = run.call("emlit", tasks.accelerations), {"deaths": {}, "clusters": {}}
+    count = lambda what, method, most: run.call("emlit", tasks.evaluations, what, method, most)
+    for method in [None, *methods]: out["deaths"][method or "plain"] = count("deaths", method, 6000 if method is None else 300)[0]
+    seeds = range({"full": 20, "quick": 5, "tiny": 1}[run.size])
+    plain = [count(seed, None, 8000) for seed in seeds]
+    say("\nevaluations of the EM map until it moves the parameters by less than 1e-8")
+    say(f"  {'plain':10} Times deaths {out['deaths']['plain']:5}   clusters {statistics.median(t for t, _ in plain):7.0f} (median of {len(plain)} starts)")
+    for method in methods:
+        found = [count(seed, method, 800) for seed in seeds]
+        saving = spread([a / b for (a, _), (b, _) in zip(plain, found)])
+        ends = [b - a for (_, a), (_, b) in zip(plain, found)]
+        out["clusters"][method] = {"evaluations": spread([t for t, _ in found]), "plain_over_this": saving,
+                                   "ends_lower": sum(e < -1e-6 for e in ends), "ends_higher": sum(e > 1e-6 for e in ends)}
+        say(f"  {method:10} Times deaths {out['deaths'][method]:5}   clusters {statistics.median(t for t, _ in found):7.0f}, {saving['median']:.1f} times fewer; "
+            f"another optimum, lower {out['clusters'][method]['ends_lower']}, higher {out['clusters'][method]['ends_higher']}")
+    if "anderson" in methods:
+        run.goal("evaluations, Times deaths, Anderson", 30, spread([out["deaths"]["anderson"]]), at_least=False)
+        run.goal("evaluations, plain EM / Anderson, overlapping clusters", 10, out["clusters"]["anderson"]["plain_over_this"])
+    return out
+
+
 def whole_fits(run):
     "Default fits, k-means and all: seconds and the ℓ reached. The defaults differ, so look at both."
     sets = [("fifteen", 2), ("faithful", 2), ("iris", 3), ((10_000, 2, 8), 8), ((100_000, 2, 8), 8), ((100_000, 8, 8), 8)]
@@ -303,7 +327,7 @@ def one_and_two_threads(run):
     return out
 
 
-SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, memory, to_a_likelihood, whole_fits, growth, one_and_two_threads)}
+SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, memory, to_a_likelihood, acceleration, whole_fits, growth, one_and_two_threads)}
 
 
 # ---------------------------------------------------------------- the end

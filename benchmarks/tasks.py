@@ -143,6 +143,23 @@ def until(case, accelerate, m):
     return seconds, float(trace.loglik)
 
 
+def evaluations(what, accelerate, most):
+    """Evaluations of the EM map until a plain step moves the parameters by less than 1e-8, and ℓ there.
+
+    `what`: "deaths", or a seed for a start on overlapping clusters."""
+    from emlit import em, fit
+    model, x, w = cases.deaths() if what == "deaths" else cases.overlapping(what)
+    steps = fit(model, x, accelerate=accelerate, tol=0, max_iter=most, sample_weight=w).steps if accelerate else em(model, x, max_iter=most, sample_weight=w)
+    seen = None
+    for step in steps:
+        if step.model is seen: continue # a jump was refused
+        seen = step.model
+        after = seen.m_step(seen.e_step(x, w))
+        moves = [after.parameters()[name] - value for name, value in seen.parameters().items()]
+        if np.linalg.norm(np.concatenate([np.ravel(m) for m in moves])) < 1e-8: return step.t, float(step.loglik)
+    return most, float(step.loglik)
+
+
 def accelerations():
     "What fit(accelerate=…) takes: nothing yet, or two methods."
     import inspect
