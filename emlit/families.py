@@ -981,7 +981,8 @@ def _correlated(cov, std, W): # (d, d) or (K, d, d); (K, d); L⁻¹ of cov, or N
 def _sound(mean, cov, structure): # → cov, a factor of it, and the factor's inverse for full and tied
     "A covariance with its factor. Raises Degenerate where it is singular, as far as the computer can tell."
     dense, L, W = structure in ("full", "tied"), None, None
-    variance = np.diagonal(as_array(cov, "cov"), axis1=-2, axis2=-1) if dense else as_array(cov, "cov")
+    variance = np.diagonal(cov, axis1=-2, axis2=-1) if dense else cov
+    if not np.max(variance) < np.inf: as_array(cov, "cov") # says what is wrong with it
     std = np.sqrt(np.maximum(variance, 0)) # rounding may leave less than 0
     table = _as_table(std, structure, mean.shape)
     bad = ~(table > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # below, squares underflow

@@ -254,6 +254,15 @@ def _read_or_say_how(blocks, x):
         if " is nan" not in str(error): raise
         raise ValueError(f'{error}; if NaN stands for a missing value, say missing="em"') from None
 
+# %% ../nbs/05_mixture.ipynb #2157f0a3
+def _mixture(weights, blocks):
+    "A mixture of what an M-step computed; it is checked only where the weights are no numbers."
+    if not weights.min() >= 0: return Mixture(weights, blocks)
+    new = object.__new__(Mixture)
+    weights.setflags(write=False)
+    vars(new).update(weights=weights, components=_as_blocks(blocks))
+    return new
+
 # %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
 class Mixture:
@@ -340,7 +349,7 @@ class Mixture:
         total, counts = _with_prior(self, expectation, prior, frozen)
         _check_expectation(self, total, frozen)
         weights = self.weights if "weights" in frozen else counts / counts.sum()
-        return Mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
+        return _mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
 
     def parameters(self) -> dict:
         "Every parameter by name: `weights`, `components[0].p`, …"
