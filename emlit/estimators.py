@@ -25,6 +25,7 @@ from .acceleration import METHODS
 from .checks import as_array, as_count, as_distribution, as_dtype, as_sample_weight, as_tolerance
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
+from .missing import filled
 from .mixture import Mixture
 from .starts import (_nearest, _standardised, _template, kmeans, kmeans_plus_plus,
                           random_points, random_responsibilities, sketch, start)
@@ -78,12 +79,12 @@ def _soft(table, share=0.1):
 
 # %% ../nbs/11_estimators.ipynb #ccbbc268
 def _filled(X):
-    "X, with the mean of its column in place of what is missing: good enough for a start."
+    "X, with a value that occurs in its column in place of what is missing: good enough for a start."
     gaps = np.isnan(X)
     if not gaps.any(): return X
-    seen = (~gaps).sum(axis=0)
-    if not seen.all(): raise ValueError(f"X must have a value in every column; column {seen.argmin()} is all missing")
-    return np.where(gaps, np.where(gaps, 0, X).sum(axis=0) / seen, X)
+    empty = gaps.all(axis=0)
+    if empty.any(): raise ValueError(f"X must have a value in every column; column {empty.argmax()} is all missing")
+    return filled(X)
 
 # %% ../nbs/11_estimators.ipynb #9997e3d8
 def _merit(trace):

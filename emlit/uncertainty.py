@@ -20,6 +20,7 @@ from .checks import as_array, as_count, as_rng, as_sample_weight
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
 from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
+from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
 from .starts import kmeans, kmeans_plus_plus, start
 
@@ -659,6 +660,7 @@ def match(
     model_a,      # a Mixture, or a Trace of one
     model_b,      # another, with the same families
     x=None,       # data: then the distance is the disagreement of the responsibilities
+    missing=None, # "em": NaN in x is a missing value
 ) -> np.ndarray:  # (K,): the component of model_b for each component of model_a
     """The best assignment of components; `permute(model_b, match(model_a, model_b))` brings b into a's order.
 
@@ -671,7 +673,7 @@ def match(
     if kinds[0] != kinds[1]:
         shown = [", ".join(f"{t.__name__} of {K}" for t, K in k) for k in kinds]
         raise ValueError(f"model_b must have the same families as model_a; got {shown[1]} for {shown[0]}")
-    if x is not None: shared = a.responsibilities(x).T @ b.responsibilities(x)
+    if x is not None: shared = a.responsibilities(x, missing=missing).T @ b.responsibilities(x, missing=missing)
     order, first = [], 0
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
@@ -716,19 +718,23 @@ def _counts(sample_weight, n):
     return w
 
 # %% ../nbs/14_uncertainty.ipynb #19d26276
-def _redraw(model, x, w, rng, parametric):
-    "A new sample of the same size, and its weights."
+def _redraw(model, x, w, rng, parametric, labels=None, missing=None, **_):
+    "A new sample of the same size, its weights and labels. Rows that are drawn anew lack and know what the old ones did."
     total = int(w.sum())
-    if callable(parametric): return parametric(model, rng), None
-    if not parametric: return x, rng.multinomial(total, w / total).astype(float)
-    drawn = model.sample(rng, total)
-    return (drawn[0] if isinstance(drawn, tuple) else drawn), None
+    if callable(parametric): return parametric(model, rng), None, labels
+    if not parametric: return x, rng.multinomial(total, w / total).astype(float), labels
+    drawn, rows = model.sample(rng, total), np.repeat(np.arange(len(x)), w.astype(int))
+    new, z = drawn if isinstance(drawn, tuple) else (drawn, None)
+    if missing is not None: new = np.where(np.isnan(x)[rows], np.nan, new)
+    if labels is not None: labels = np.where(np.asarray(labels)[rows] >= 0, z, -1)
+    return new, None, labels
 
 # %% ../nbs/14_uncertainty.ipynb #9baecfd8
 def _replicate(model, x, w, seed, parametric, options):
     "The parameters of one bootstrap fit, in the model's order of components; None if it collapsed."
-    sample, weight = _redraw(model, x, w, np.random.default_rng(seed), parametric)
-    trace = _quiet_fit(model, sample, {"keep": "ends", "sample_weight": weight, **options})
+    sample, weight, labels = _redraw(model, x, w, np.random.default_rng(seed), parametric, **options)
+    more = {} if labels is None else {"labels": labels}
+    trace = _quiet_fit(model, sample, {"keep": "ends", "sample_weight": weight, **options, **more})
     if trace is None: return None
     found = trace.model
     if isinstance(model, Mixture): found = permute(found, match(model, found))
@@ -769,12 +775,13 @@ def bootstrap(
     sample_weight=None, # (n,): how often each observation was seen; whole numbers
     n_jobs=1,           # processes, by joblib; the results are the same
     progress=False,     # show a progress bar
-    **options,          # for `fit`: freeze, tol, max_iter, accelerate, …
+    **options,          # for `fit`: freeze, labels, missing, tol, accelerate, …
 ) -> Bootstrap:
     """Standard errors and intervals by refitting to new samples of the same size.
 
     Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are
-    counted and left out.
+    counted and left out. With `missing` or `labels`, rows drawn from the model lack the values, and know the
+    components, that the rows of x do.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
     model = getattr(model, "trace_", model)
@@ -784,8 +791,9 @@ def bootstrap(
         raise TypeError(f"parametric must be True, False or a function; got {parametric!r}")
     if parametric is True and not hasattr(model, "sample"):
         raise TypeError("model must have sample(rng, n), or parametric be a function (model, rng)")
-    model.e_step(x) if sample_weight is None else model.e_step(x, sample_weight=sample_weight)
-    x = model.check(x) if hasattr(model, "check") else np.asarray(x)
+    known = {name: options.get(name) for name in ("labels", "missing")} | {"sample_weight": sample_weight}
+    model.e_step(x, **{name: value for name, value in known.items() if value is not None})
+    x = model.check(x) if hasattr(model, "check") and known["missing"] is None else np.asarray(x)
     w = _counts(sample_weight, len(x))
     tasks = [(model, x, w, seed, parametric, options) for seed in _seeds(rng, n)]
     found = [s for s in _spread_out(_replicate, tasks, n_jobs, progress, "bootstrap") if s is not None]
@@ -860,6 +868,8 @@ def bootstrap_lrt(
     kinds = [type(m.components[0]) for m in (small, large)]
     if len(small.components) + len(large.components) > 2 or kinds[0] is not kinds[1]:
         raise TypeError("null and alternative must be mixtures of one and the same family")
+    if whole := {"labels", "missing"} & options.keys():
+        raise TypeError(f"bootstrap_lrt has no argument {min(whole)!r}: it draws whole rows of unknown components")
     if large.n_components != small.n_components + 1:
         raise ValueError("alternative must have one component more than null, "
                          f"which has {small.n_components}; got {large.n_components}")
@@ -885,7 +895,8 @@ def _generalised(model, x): # per component
         elif isinstance(block, MultivariateNormal): mine = _log_spread(block)
         else: mine = np.full(block.n_components, np.nan)
         out.append(mine)
-    z = x.reshape(len(x), -1)
+    z = _whole_rows(x).reshape(-1, x[0].size)
+    if len(z) < 2: return np.full(model.n_components, np.nan)
     dense = any(getattr(b, "structure", "") in ("full", "tied") for b in model.components)
     S = np.cov(z.T, bias=True).reshape(z.shape[1], -1)
     with np.errstate(divide="ignore", over="ignore"):
@@ -906,6 +917,7 @@ def suspicions(
     model,              # a fitted Mixture, or its Trace
     x,                  # its data
     sample_weight=None, # (n,)
+    missing=None,       # "em": NaN in x is a missing value
 ) -> tuple:             # sentences, one for each suspicious component; empty: nothing found
     """Reasons to take a maximum for a spurious one.
 
@@ -915,9 +927,9 @@ def suspicions(
 
     Source: McLachlan & Peel, Finite Mixture Models (2000), section 3.10."""
     mixture = _as_mixture(model)
-    x = mixture.check(x)
+    x = mixture.check(x) if missing is None else np.asarray(x, float)
     w = as_sample_weight(sample_weight, len(x))
-    held, d = w @ mixture.responsibilities(x), x[0].size
+    held, d = w @ mixture.responsibilities(x, missing=missing), x[0].size
     narrow = _generalised(mixture, x)
     found = [getattr(model, "message", "it ended on the guard")] if getattr(model, "reason", "") == "guarded" else []
     for k, (n_k, ratio) in enumerate(zip(held, narrow)):
@@ -970,8 +982,9 @@ class Multistart:
 def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     "One run from a start of its own; None if it has no maximum."
     weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
-    r = recipe(x, K, np.random.default_rng(seed), **weighted)
-    try: first = start(family, x, r, sample_weight=sample_weight, **constants)
+    full = filled(x) if options.get("missing") else x
+    r = recipe(full, K, np.random.default_rng(seed), **weighted)
+    try: first = start(family, full, r, sample_weight=sample_weight, **constants)
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
@@ -988,7 +1001,7 @@ def multistart(
     same=1e-6,           # optima whose ℓ differ by less, per observation, are one
     n_jobs=1,            # processes, by joblib; the results are the same
     progress=False,      # show a progress bar
-    options=None,        # a dictionary for `fit`: tol, max_iter, accelerate, …
+    options=None,        # a dictionary for `fit`: tol, max_iter, accelerate, missing, …
     **constants,         # of the family, such as structure="tied"
 ) -> Multistart:
     """EM from many starts: where the runs ended, and how often.
@@ -996,8 +1009,10 @@ def multistart(
     Raises what `start` and `fit` raise for bad arguments, and ValueError if no run has a maximum."""
     K, n_starts = as_count(n_components, "n_components", least=1), as_count(n_starts, "n_starts", least=1)
     w = as_sample_weight(sample_weight, len(x))
-    x, w = np.asarray(x)[w > 0], w[w > 0] # no start in a row that does not count
-    tasks = [(family, x, K, seed, recipe, w, constants, options or {}) for seed in _seeds(rng, n_starts)]
+    x, options = np.asarray(x)[w > 0], dict(options or {}) # no start in a row that does not count
+    if options.get("labels") is not None: options["labels"] = np.asarray(options["labels"])[w > 0]
+    w = w[w > 0]
+    tasks = [(family, x, K, seed, recipe, w, constants, options) for seed in _seeds(rng, n_starts)]
     traces = _spread_out(_run, tasks, n_jobs, progress, "starts")
     good = sorted((t for t in traces if t is not None), key=lambda t: -t.loglik)
     if not good: raise ValueError(f"x must allow a maximum; none of {n_starts} runs found one")
@@ -1005,5 +1020,5 @@ def multistart(
     for trace in good:
         if groups and groups[-1][-1].loglik - trace.loglik <= same * w.sum(): groups[-1].append(trace)
         else: groups.append([trace])
-    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, w)) for g in groups)
+    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, w, options.get("missing"))) for g in groups)
     return Multistart(optima, n_starts, n_starts - len(good))

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, stats
 from scipy.special import logsumexp
 
-from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, Multinomial, MultivariateNormal, Normal, Poisson,
+from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, Multinomial, MultivariateNormal, Normal, Poisson,
                    Uniform, fit, impute, missing, regress)
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -418,6 +418,27 @@ def test_the_end_is_a_maximum_for_categories_too():
             moved = [q.copy() for q in family.p]
             moved[j][k, [a, b]] += [1e-3, -1e-3]
             assert logsumexp(brute(Mixture(end.weights, Categorical(moved)), x), axis=1).sum() <= top + 1e-9
+
+
+# estimators
+
+@pytest.mark.parametrize("name, kind, constants", [("Bernoulli", Bernoulli, {}), ("Poisson", Poisson, {}), ("Exponential", Exponential, {}), ("Geometric", Geometric, {}),
+                                                   ("Binomial", Binomial, {"n": [3, 5, 4]}), ("Categorical", Categorical, {}), ("Normal", Normal, {}), ("Gamma", Gamma, {})])
+def test_the_estimator_of_any_family_begins_with_values_that_occur(name, kind, constants):
+    "A count has no mean that could stand in for a hole; the fit ends where fit from the same start ends, and predicts rows with holes."
+    x = data(MODELS[name], n=150, share=.2)
+    model = MixtureModel(kind, n_components=2, missing="em", random_state=0, family_params=constants or None).fit(x)
+    assert_allclose(model.model_.loglik(x, missing="em"), logsumexp(brute(model.model_, x), axis=1).sum(), rtol=1e-10)
+    again = fit(model.model_, x, missing="em", tol=1e-11)
+    assert again.loglik - model.model_.loglik(x, missing="em") < 1e-2
+    assert_allclose(model.predict_proba(x)[0], model.weights_)
+
+def test_filled():
+    x = data(MODELS["Categorical"], n=50)
+    out = missing.filled(x)
+    assert_array_equal(out[~np.isnan(x)], x[~np.isnan(x)])
+    for column, full_column in zip(x.T, out.T): assert np.isin(full_column, column).all()
+    assert_array_equal(missing.filled([1, np.nan, 4, 2.]), [1, 2, 4, 2])
 
 
 # weights, with nothing missing

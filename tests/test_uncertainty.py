@@ -343,6 +343,52 @@ def test_joblib_and_tqdm_load_late():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def holes_and_labels():
+    x, rng = load_faithful(), np.random.default_rng(0)
+    model = Mixture([.36, .64], MultivariateNormal([[2, 54.5], [4.3, 80]], [[[.07, .4], [.4, 34]], [[.17, .9], [.9, 36]]]))
+    labels = np.where(rng.random(272) < .2, model.predict(x), -1)
+    return np.where(rng.random(x.shape) < .2, np.nan, x), labels, model
+
+def test_a_bootstrap_draws_rows_with_the_holes_and_the_labels_of_the_data():
+    x, labels, model = holes_and_labels()
+    w = np.random.default_rng(1).integers(0, 3, 272).astype(float)
+    drawn, weight, known = emlit.uncertainty._redraw(model, x, w, np.random.default_rng(2), True, labels=labels, missing="em")
+    rows = np.repeat(np.arange(272), w.astype(int))
+    assert weight is None and np.array_equal(np.isnan(drawn), np.isnan(x)[rows]) and np.array_equal(known >= 0, labels[rows] >= 0)
+    whole = (known >= 0) & ~np.isnan(drawn).any(1)
+    assert (model.predict(drawn[whole]) == known[whole]).mean() > .95 # the component that made the row
+    same, weight, known = emlit.uncertainty._redraw(model, x, w, np.random.default_rng(2), False, labels=labels, missing="em")
+    assert same is x and known is labels and weight.sum() == w.sum()
+
+@pytest.mark.parametrize("parametric", [True, False])
+def test_a_bootstrap_with_holes_agrees_with_the_information(parametric):
+    x, labels, model = holes_and_labels()
+    given = dict(missing="em", labels=labels)
+    trace = fit(model, x, tol=1e-11, **given)
+    e = standard_errors(trace, x, **given)
+    b = bootstrap(trace, x, 60, np.random.default_rng(0), parametric=parametric, tol=1e-7, **given)
+    at = [b.names.index(name) for name in e.names[:5]] # the weight and the means
+    assert_allclose(b.errors[at], e.errors[:5], rtol=.35)
+
+def test_multistart_and_suspicions_read_holes():
+    x, _, model = holes_and_labels()
+    best = fit(model, x, missing="em", tol=1e-10)
+    report = multistart(MultivariateNormal, x, 2, n_starts=4, rng=np.random.default_rng(0), options=dict(missing="em", tol=1e-10))
+    assert_allclose(report.best.loglik, best.loglik, atol=1e-4)
+    assert emlit.uncertainty.suspicions(best, x, missing="em") == () and not report.optima[0].spurious
+    assert list(match(best, permute(best, [1, 0]), x, missing="em")) == [1, 0]
+    with pytest.raises(ValueError, match='say missing="em"'): emlit.uncertainty.suspicions(best, x)
+    with pytest.raises(TypeError, match="bootstrap_lrt has no argument 'missing'"):
+        bootstrap_lrt(fit(Mixture([1.], MultivariateNormal([[3., 70]], [[[1, 1], [1, 99]]])), x, missing="em"), best, x, 5, np.random.default_rng(0), missing="em")
+
+def test_multistart_takes_the_labels_of_the_rows_that_count():
+    x, labels, model = holes_and_labels()
+    x = load_faithful()
+    w = np.r_[np.ones(200), np.zeros(72)]
+    report = multistart(MultivariateNormal, x, 2, n_starts=2, rng=np.random.default_rng(0), sample_weight=w, options=dict(labels=labels))
+    assert any(abs(o.loglik - fit(model, x[:200], labels=labels[:200]).loglik) < 1e-4 for o in report.optima)
+
+
 # likelihood ratio
 
 def test_ratio_test_finds_two_and_not_three():
