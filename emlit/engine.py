@@ -81,7 +81,8 @@ def features(
             at += d - lag
 
 # %% ../nbs/12_speed.ipynb #e41ff206
-_FAR = {np.dtype(kind): np.finfo(kind).tiny**0.65 for kind in ("float64", "float32")} # 10⁻²⁰⁰ and 10⁻²⁵
+_KINDS = np.dtype("float64"), np.dtype("float32")
+_FAR = {kind: np.finfo(kind).tiny**0.65 for kind in _KINDS} # 10⁻²⁰⁰ and 10⁻²⁵
 
 # %% ../nbs/12_speed.ipynb #d459a58e
 def block_e_step(
@@ -117,7 +118,7 @@ def _unpack(S, centre, dense): # S: (K, F)
     "The sums of features as Moments about the centre."
     d = len(centre)
     square = _symmetric(S[:, 1 + d:], d) if dense else S[:, 1 + d:]
-    return Moments(S[:, 0], S[:, 1:1 + d], square, np.tile(centre, (len(S), 1)))
+    return Moments(S[:, 0], S[:, 1:1 + d], square, np.repeat(centre[None], len(S), axis=0))
 
 # %% ../nbs/12_speed.ipynb #84ca3fde
 def cancellation(
@@ -128,33 +129,34 @@ def cancellation(
     "The largest κ of (12.6): how much larger the terms of a log-density are than 1, near the component."
     s = np.abs(m) + 3 * std
     with np.errstate(over="ignore", invalid="ignore"):
-        if P.ndim == 2: return np.max(np.einsum("ki,ki->k", P, s * s))
-        return np.max(np.einsum("ki,kij,kj->k", s, np.abs(P), s))
+        Ps = P * s if P.ndim == 2 else (np.abs(P) @ s[:, :, None])[:, :, 0]
+        return np.einsum("ki,ki->k", s, Ps).max()
 
 # %% ../nbs/12_speed.ipynb #05ee8c1c
-_LIMIT = {"float64": 1e5, "float32": 1e3} # of κ
+_LIMIT = dict(zip(_KINDS, (1e5, 1e4))) # of κ
+_SMALL = {kind: np.finfo(kind).tiny**0.3 for kind in _KINDS} # a component with a smaller share may have lost responsibilities
 
 # %% ../nbs/12_speed.ipynb #3df35224
 def _spread(S, d, structure): # S: (K, F)
     "Precisions, means and standard deviations in sums of features; None where a variance is not above 0."
-    n_k, dense = S[:, 0], structure in ("full", "tied")
-    m, second = S[:, 1:1 + d] / n_k[:, None], S[:, 1 + d:] / n_k[:, None]
-    if not dense:
+    n_k = S[:, :1]
+    m, second = S[:, 1:1 + d] / n_k, S[:, 1 + d:] / n_k
+    if structure not in ("full", "tied"):
         var = second - m * m
-        return (1 / var, m, np.sqrt(var)) if np.all(var > 0) else None
+        return (1 / var, m, np.sqrt(var)) if var.min() > 0 else None
     cov = _symmetric(second, d) - m[:, :, None] * m[:, None, :]
-    if structure == "tied": cov[:] = np.tensordot(n_k / n_k.sum(), cov, 1)
-    var = np.diagonal(cov, axis1=1, axis2=2)
-    try: return (np.linalg.inv(cov), m, np.sqrt(var)) if np.all(var > 0) else None
+    if structure == "tied": cov[:] = np.tensordot(n_k[:, 0] / n_k.sum(), cov, 1)
+    var = cov.diagonal(axis1=1, axis2=2)
+    try: return (np.linalg.inv(cov), m, np.sqrt(var)) if var.min() > 0 else None
     except np.linalg.LinAlgError: return None
 
 # %% ../nbs/12_speed.ipynb #e293ad37
 def _trusted(S, d, structure, dtype):
     "Whether the sums of features lost nothing to cancellation, nor to underflow."
-    least = np.finfo(dtype).tiny**0.3 # a component with a smaller share may have lost responsibilities
-    if not S[:, 0].min() > least * S[:, 0].sum(): return False
+    n_k = S[:, 0]
+    if not n_k.min() > _SMALL[dtype] * n_k.sum(): return False
     spread = _spread(S, d, structure)
-    return spread is not None and cancellation(*spread) <= _LIMIT[np.dtype(dtype).name]
+    return spread is not None and cancellation(*spread) <= _LIMIT[dtype]
 
 # %% ../nbs/12_speed.ipynb #c6c36b23
 def _plan(normal, weights, dtype):
@@ -162,7 +164,7 @@ def _plan(normal, weights, dtype):
     mean = _shape(normal)[1]
     centre = (weights @ mean).astype(dtype) # rounded as the data are, so that differences agree
     P, half, std = precisions(normal)
-    if not cancellation(P, mean - centre, std) <= _LIMIT[np.dtype(dtype).name]: return None
+    if not cancellation(P, mean - centre, std) <= _LIMIT[dtype]: return None
     A, peak = natural_parameters(weights, P, half, mean - centre.astype(float))
     return A.astype(dtype), peak, centre
 
@@ -196,7 +198,7 @@ def in_threads(
 def _sum_blocks(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F), rows that are too far out
     "Add up the E-steps of the blocks that begin at `starts`."
     A, _, centre = plan
-    (K, F), loglik, S, far = A.shape, 0.0, 0.0, [np.arange(0)]
+    (K, F), loglik, S, far = A.shape, 0.0, 0.0, []
     phi, joint = np.empty((F, size), A.dtype), np.empty((K, size), A.dtype)
     with np.errstate(over="ignore", invalid="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
         for at in starts:
@@ -204,7 +206,7 @@ def _sum_blocks(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F)
             ll, s, out = block_e_step(x[part], None if w is None else w[part], A, centre, phi, joint, dense)
             loglik, S = loglik + ll, S + s.T.astype(float)
             if len(out): far.append(at + out)
-    return loglik, S, np.concatenate(far)
+    return loglik, S, np.concatenate(far) if far else np.arange(0)
 
 # %% ../nbs/12_speed.ipynb #633bc061
 def fast_e_step(
@@ -215,7 +217,7 @@ def fast_e_step(
     dtype=float, # float64, or float32: what to compute in; sums are float64
 ):               # (ℓ, Moments, rows left out), or None where this form is not safe, or no faster
     "The E-step of a mixture of normals by two matrix products; the rows that are too far out are still to be added."
-    structure, mean = _shape(normal)
+    (structure, mean), dtype = _shape(normal), np.dtype(dtype)
     x, dense = x.reshape(len(x), -1), structure in ("full", "tied")
     plan = None if dense and x.shape[1] > _WIDE else _plan(normal, weights, dtype)
     if plan is None: return None
@@ -224,7 +226,7 @@ def fast_e_step(
     work = lambda starts: _sum_blocks(x, w, plan, dense, starts, size)
     flops = 4 * len(x) * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
     logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops))
-    S, far = sum(sums), np.sort(np.concatenate(far))
+    S, far = sum(sums), np.sort(np.concatenate(far)) if len(far) > 1 else far[0]
     if not _trusted(S, x.shape[1], structure, dtype): return None
     m = _unpack(S, plan[2].astype(float), dense)
     if isinstance(normal, Normal):

@@ -154,6 +154,17 @@ def test_single_precision_has_to_be_asked_for_and_is_good_to_six_digits():
     x32 = x.astype(np.float32) # not asked for: float64, of these numbers
     assert_allclose(model.e_step(x32).loglik, careful(model, x32.astype(float)).loglik, rtol=1e-12)
 
+@pytest.mark.parametrize("spread", [15, 30])
+def test_single_precision_keeps_six_digits_of_l_far_out_too(spread):
+    x, model = problem("full", n=20_000, spread=spread) # κ about 1200, 4000
+    assert is_fast(model, x, dtype="float32")
+    data = x.astype(np.float32)
+    found, exact = model.e_step(data, dtype="float32"), careful(model, data.astype(float))
+    assert_allclose(found.loglik, exact.loglik, rtol=1e-6)
+    new, right = model.m_step(found).components[0], model.m_step(exact).components[0]
+    assert_allclose(new.mean, right.mean, atol=1e-4)
+    assert_allclose(new.cov, right.cov, rtol=1e-3, atol=1e-3)
+
 def test_single_precision_is_not_used_where_it_is_not_good_enough():
     x, model = problem("full", spread=50)
     assert not is_fast(model, x, dtype="float32")
