@@ -73,9 +73,10 @@ def _guess(recipe, rows, counts, K, rng, labels=None):
     return table
 
 # %% ../nbs/11_estimators.ipynb #6f166773
-def _soft(table, share=0.1):
-    "The table, with a share of each row spread evenly: no component is then far from the data, or without any."
-    return (1 - share) * table + share / table.shape[1]
+def _soft(table, share=0.1, to=None):
+    "The table, with a share of each row spread evenly, or over some components: none is then far from the data, or without any."
+    to = np.ones(table.shape[1]) if to is None else to
+    return (1 - share) * table + share * to / to.sum()
 
 # %% ../nbs/11_estimators.ipynb #ccbbc268
 def _filled(X):
@@ -379,10 +380,15 @@ def _together(rows, means, counts):
 
 # %% ../nbs/11_estimators.ipynb #614f254a
 def _started(rows, table, counts, constants):
-    "The start that follows from a table; from a softer one, if a group is too small for a covariance of its own."
+    """The start that follows from a table; from a softer one, if a group is too small for a covariance of its own.
+
+    Only such a group gets a share of the rows of others: a far outlier, by itself, must not widen them all."""
     try:
-        model = start(MultivariateNormal, rows, table, sample_weight=counts, **constants)
-        if not model.components[0].guarded().any(): return model
+        for _ in range(2):
+            model = start(MultivariateNormal, rows, table, sample_weight=counts, **constants)
+            small = model.components[0].guarded()
+            if not small.any(): return model
+            table = _soft(table, to=small)
     except Degenerate: pass
     return start(MultivariateNormal, rows, _soft(table), sample_weight=counts, **constants)
 

@@ -141,6 +141,22 @@ def test_an_outlier_at_a_million_standard_deviations():
     assert np.isfinite(r).all() and r.sum() == 1 and np.isfinite(wide.model.log_prob([1e6]))
 
 
+@each_structure
+@pytest.mark.parametrize("recipe", ["kmeans", "k-means++"])
+@pytest.mark.parametrize("far", [1e3, 1e6])
+def test_an_outlier_does_not_spoil_the_estimator(structure, recipe, far):
+    "The outlier gets a component, and the two clusters beside it are found as if it were not there."
+    rng = np.random.default_rng(3)
+    two = np.concatenate([rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + [6, 0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore") # it sits on the guard
+        found = GaussianMixture(3, covariance_type=structure, random_state=0, init_params=recipe).fit(np.r_[two, [[far, -far]]])
+    alone = GaussianMixture(2, covariance_type=structure, random_state=0).fit(two)
+    z = found.predict(np.r_[two, [[far, -far]]])
+    assert (z[:-1] != z[-1]).all()
+    assert_allclose(np.sort(found.means_[np.arange(3) != z[-1], 0]), np.sort(alone.means_[:, 0]), atol=1e-3 if structure not in TIED else .05)
+
+
 def test_densities_of_ten_to_the_minus_five_thousand():
     model = Mixture([.3, .7], Normal([0., 1], [1, 1]))
     log_p = model.log_prob([160.])
