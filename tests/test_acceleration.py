@@ -1,10 +1,12 @@
 """Acceleration: fewer evaluations of the EM map, the same optimum, never downhill."""
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Mixture, Multinomial, MultivariateNormal,
-                   Normal, Poisson, Uniform, em, fit)
+                   Normal, Poisson, Prior, Uniform, em, fit, scale_floor)
 from emlit.acceleration import Coordinates
 from linkage import Linkage
 
@@ -58,6 +60,71 @@ def test_monotone_feasible_and_never_below_plain_em(name, method):
     assert fast.loglik >= plain.loglik - 1e-6
     assert np.isfinite(theta(fast.model)).all() and np.isclose(fast.model.weights.sum(), 1) and np.all(fast.model.weights >= 0)
     assert_allclose([s.model.loglik(x) for s in fast.steps[::7]], fast.logliks[::7], rtol=1e-10)
+
+# in company: priors, labels, missing values, weights, floors, single precision
+
+PRIORS = {"bernoulli": Prior(beta=(2, 3)), "binomial": Prior(beta=(2, 3)), "categorical": Prior(dirichlet=2., weights=2.), "multinomial": Prior(dirichlet=3.),
+          "poisson": Prior(gamma=(2, 1)), "geometric": Prior(beta=(2, 2)), "exponential": Prior(gamma=(2, 1)), "outliers": Prior(weights=2.),
+          "normal": Prior(normal=(0, .1), inverse_gamma=(2, 1), weights=2.), "normal columns": Prior(inverse_gamma=(2, 1)),
+          } | {s: Prior(normal=(0, .05), inverse_wishart=(4, 1.), weights=1.5) for s in STRUCTURES}
+WIDE = [n for n, x in DATA.items() if x.ndim == 2 and n != "multinomial"] # a count of a multinomial cannot be missing alone
+
+def labelled(name, x):
+    "The likelier component as the label of every tenth row."
+    labels = np.full(len(x), -1)
+    labels[::10] = MODELS[name].predict(x[::10])
+    return labels
+
+def with_holes(x):
+    x = np.where(np.random.default_rng(7).random(x.shape) < .15, np.nan, x)
+    return x[~np.isnan(x).all(axis=1)]
+
+def options(name, company):
+    "Data and what goes with them."
+    x = DATA[name]
+    if company == "labels": return x, {"labels": labelled(name, x)}
+    if company == "prior": return x, {"prior": PRIORS[name]}
+    if company == "missing": return with_holes(x), {"missing": "em"}
+    holes, labels = with_holes(x), np.full(len(x), -1)
+    return holes, {"missing": "em", "prior": PRIORS[name], "sample_weight": 1 + np.arange(len(holes)) % 3,
+                   "labels": np.r_[MODELS[name].predict(holes[:30], missing="em"), labels[30:len(holes)]]}
+
+COMPANY = [(n, c) for c, names in {"prior": PRIORS, "labels": MODELS, "missing": WIDE, "all at once": [n for n in WIDE if n in PRIORS]}.items() for n in names]
+
+@pytest.mark.parametrize("name, company", COMPANY)
+def test_in_company_it_climbs_the_same_hill(name, company):
+    start, (x, given) = start_of(name), options(name, company)
+    plain = fit(start, x, tol=1e-9, max_iter=20_000, **given)
+    for method in METHODS:
+        fast = fit(start, x, tol=1e-9, accelerate=method, **given)
+        assert np.all(np.diff(fast.objective) >= -1e-11 * (abs(fast.objective[-1]) + len(x)))
+        assert fast.reason == plain.reason == "converged" and fast.n_iter <= max(plain.n_iter, 30)
+        assert fast.objective[-1] >= plain.objective[-1] - 1e-6
+        assert_allclose(fast.model.loglik(x, **{k: v for k, v in given.items() if k != "prior"}), fast.loglik, rtol=1e-10)
+
+@pytest.mark.parametrize("name", [*STRUCTURES, "normal", "normal columns"])
+def test_a_floor_that_is_not_touched_changes_nothing(name):
+    from emlit.families import replace
+    start, x = start_of(name), DATA[name]
+    block = start.components[0]
+    held = Mixture(start.weights, replace(block, floor=scale_floor(x, getattr(block, "structure", "diag"))))
+    for method in METHODS:
+        a, b = (fit(s, x, accelerate=method) for s in (start, held))
+        assert_array_equal(a.logliks, b.logliks)
+        assert not b.model.components[0].guarded().any()
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("method", METHODS)
+def test_in_single_precision_it_climbs_to_within_rounding(method, structure):
+    x, _ = MODELS[structure].sample(np.random.default_rng(4), 5000)
+    start = start_of(structure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the log-likelihood fell") # by the rounding of single precision
+        fine, coarse = (fit(start, x, accelerate=method, dtype=t, tol=0, max_iter=60) for t in (None, "float32"))
+    rounding = 4 * np.finfo(np.float32).eps * (abs(fine.loglik) + len(x))
+    assert np.diff(coarse.logliks).min() >= -rounding and np.isfinite(theta(coarse.model)).all()
+    assert abs(coarse.loglik - coarse.model.loglik(x)) <= rounding
+    assert coarse.model.loglik(x) >= fine.loglik - rounding
 
 def test_times_deaths_in_thirty_evaluations():
     trace = fit(winter, deaths, sample_weight=days, accelerate="anderson", tol=1e-12)

@@ -90,6 +90,39 @@ def test_guarded_fits_climb(structure, seed):
     assert_allclose(trace.model.loglik(x), trace.loglik, rtol=1e-9)
 
 
+def lowest(block):
+    "The smallest eigenvalue of a covariance, as a multiple of the floor's; from the factors, which are exact."
+    if block.structure not in ("full", "tied"): return np.min(block._scale**2 / block.floor)
+    factors = np.linalg.solve(np.linalg.cholesky(block.floor), block._scale.reshape(-1, *block.floor.shape))
+    return np.min(np.linalg.svd(factors, compute_uv=False)) ** 2
+
+COMPANY = {"alone": lambda x: {}, "prior": lambda x: {"prior": emlit.Prior(weights=2.)}, "weights": lambda x: {"sample_weight": np.arange(len(x)) % 3 + 1},
+           "labels": lambda x: {"labels": np.where(np.arange(len(x)) < 6, np.arange(len(x)) % 3, -1)}}
+
+@pytest.mark.parametrize("company", COMPANY)
+@pytest.mark.parametrize("seed", range(5))
+@each_structure
+def test_acceleration_keeps_to_the_guard(structure, seed, company):
+    "ℓ never falls, every covariance is above the floor, and the end is an end: plain EM gains no more from there."
+    rng = np.random.default_rng(seed)
+    x = [lambda: np.concatenate([np.repeat(rng.normal(size=(1, 3)), 10, 0), rng.normal(size=(40, 3))]),
+         lambda: np.concatenate([rng.normal(size=(20, 1)) @ rng.normal(size=(1, 3)), rng.normal(size=(40, 3))]),
+         lambda: rng.normal(size=(12, 15)),
+         lambda: rng.normal(size=(60, 2)) @ [[1, 0, .3], [0, 1, -.7]],
+         lambda: np.round(2 * rng.normal(size=(80, 2)))][seed]()
+    begin = start(MultivariateNormal, x, shares(rng, len(x), 3), structure=structure, floor=scale_floor(x, structure))
+    given = COMPANY[company](x)
+    for method in ("squarem", "anderson", "auto"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            trace = fit(begin, x, accelerate=method, max_iter=2000, **given)
+            after = fit(trace.model, x, tol=0, max_iter=50, **given)
+        assert not [w for w in caught if "fell" in str(w.message)]
+        assert np.diff(trace.objective).min(initial=0) >= -1e-11 * (abs(trace.objective[-1]) + len(x))
+        assert trace.reason in ("converged", "guarded") and lowest(trace.model.components[0]) >= 1 - 1e-3
+        assert after.objective[-1] - trace.objective[-1] <= 2e-8 * len(x) * (3 if company == "weights" else 1)
+
+
 @each_structure
 @pytest.mark.parametrize("unit, origin", [(1e8, 0), (1e-8, 0), (1, 1e6), ([1e-6, 1e6], 0), (1, 1e8)])
 def test_units_and_origin_change_only_the_numbers(structure, unit, origin):
