@@ -35,7 +35,7 @@ def iteration(found):
     "Seconds of an iteration of each peer over emlit's, case by case."
     rows = found["iteration"]
     peers = [n for n in found["versions"] if any(n in r["peers"] and n != "emlit" for r in rows)]
-    fig, ax = plt.subplots(figsize=(7.5, 0.75 * len(rows) + 1.4))
+    fig, ax = plt.subplots(figsize=(6, 0.75 * len(rows) + 1.8))
     for j, name in enumerate(peers):
         seen = [(i, r["peers"][name]["over_emlit"]) for i, r in enumerate(rows) if name in r["peers"]]
         y, mid = [i for i, _ in seen], np.array([o["median"] for _, o in seen])
@@ -46,26 +46,25 @@ def iteration(found):
     for i, r in enumerate(rows):
         if r["name"] in goals: ax.plot([goals[r["name"]]] * 2, [i - .4, i + .4], color="#111111", lw=1.2, label="goal for scikit-learn" if i == 0 else None)
     ax.axvline(1, color="#777777", lw=1, ls=":")
-    ax.set(xscale="log", yticks=range(len(rows)), yticklabels=[r["name"] for r in rows], xlabel="seconds of one iteration over emlit's (minimum, median, maximum)")
+    ax.set(xscale="log", yticks=range(len(rows)), yticklabels=[r["name"].replace(", K", ",\nK") for r in rows], xlabel="seconds of an iteration over emlit's")
     ax.set_title(_label(found), fontsize=8, loc="left")
     ax.invert_yaxis()
-    ax.legend(loc="center left", bbox_to_anchor=(1, .5))
+    fig.legend(loc="outside lower center", ncols=3, fontsize=8)
     return fig
 
 
 def growth(found):
     "Log–log: seconds of an iteration against n, d and K."
     panels = found["growth"]
-    fig, axes = plt.subplots(1, len(panels), figsize=(2.7 * len(panels) + .3, 2.8), squeeze=False)
-    for ax, (what, rows) in zip(axes[0], panels.items()):
+    fig, axes = plt.subplots(len(panels), figsize=(5, 2.3 * len(panels)), squeeze=False)
+    for ax, (what, rows) in zip(axes[:, 0], panels.items()):
         at = [r[what] for r in rows]
         for j, name in enumerate(rows[0]["seconds"]):
             s = [r["seconds"][name] for r in rows]
             ax.plot(at, [v["min"] for v in s], DASHES[j], marker=MARKERS[j], color=PALETTE[j], label=name)
             ax.fill_between(at, [v["min"] for v in s], [v["max"] for v in s], color=PALETTE[j], alpha=.15, lw=0)
         fixed = ", ".join(f"{k} = {rows[0][k]}" for k in ("n", "d", "K") if k != what)
-        ax.set(xscale="log", yscale="log", xlabel=what, title=fixed)
-    axes[0][0].set_ylabel("seconds an iteration")
+        ax.set(xscale="log", yscale="log", xlabel=what, ylabel="seconds", title=fixed)
     axes[0][0].legend()
     return fig
 

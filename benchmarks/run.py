@@ -166,7 +166,7 @@ def exponentials(run):
         bare.append(run.call("emlit", tasks.exponentials, case.n, case.K))
     seconds = an_iteration(pairs, case.m)
     out = {"name": case.name, "iteration": spread(seconds), "exponentials": spread(bare), "ratio": ratios(seconds, bare)}
-    run.goal(f"one iteration / its {case.n * case.K:.0e} exponentials, {case.name} (better: 2)", 3, out["ratio"], at_least=False)
+    run.goal(f"one iteration / its bare exponentials, {case.name} (better: 2)", 3, out["ratio"], at_least=False)
     return out
 
 

@@ -169,9 +169,9 @@ def _plan(normal, weights, dtype):
     return A.astype(dtype), peak, centre
 
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
-_CACHE = 2**17 # numbers in a block: 1 MiB
-_LEAST = 2048  # rows in a block, so that calls do not cost more than what they do
-_WIDE = 48     # columns beyond which so many products cost as much as Cholesky factors
+_CACHE = 2**17         # numbers in a block: 1 MiB
+_ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, too few for temporaries that come and go page by page
+_WIDE = 48             # columns beyond which so many products cost as much as Cholesky factors
 
 # %% ../nbs/12_speed.ipynb #01867245
 @cache
@@ -222,7 +222,7 @@ def fast_e_step(
     plan = None if dense and x.shape[1] > _WIDE else _plan(normal, weights, dtype)
     if plan is None: return None
     K, F = plan[0].shape
-    size = max(_LEAST, _CACHE // (F + K))
+    size = int(np.clip(_CACHE // (F + K), *_ROWS))
     work = lambda starts: _sum_blocks(x, w, plan, dense, starts, size)
     flops = 4 * len(x) * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
     logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops))
