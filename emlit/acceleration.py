@@ -202,6 +202,7 @@ class EMMap:
     "The EM map in the space of the expected statistics: M-step, then E-step."
     def __init__(self, x, for_e, for_m, log_prior):
         self.x, self.for_e, self.for_m, self.log_prior = x, for_e, for_m, log_prior
+        self.eps = np.finfo(for_e.get("dtype") or float).eps # of the precision of ℓ
 
     def start(self, model, expectation):
         value = expectation.loglik + float(self.log_prior(model))
@@ -253,7 +254,7 @@ class History:
 METHODS = {"squarem": squarem_jump, "anderson": anderson_jump}
 WARM_UP = 10 # plain steps at first: they are the cheapest there, and choose the top to climb
 
-def _noise(objective): return 16 * np.finfo(float).eps * abs(objective) # whatever the unit of the weights
+def _noise(objective, eps): return 16 * eps * abs(objective) # whatever the unit of the weights
 
 def _slow(run):
     "True where gains shrink by less than a tenth from step to step."
@@ -312,7 +313,7 @@ class Accelerator:
         if size < 1.01: return False # no more than a plain step
         found = _reach(self.map, self.point, self.history, jump)
         after = found and self.map.evaluate(self.point, found[1])
-        if after is None or after.objective < self.top - _noise(self.top):
+        if after is None or after.objective < self.top - _noise(self.top, self.map.eps):
             self.refuse(size)
             return found is not None
         self.accept(found[0], after)

@@ -97,33 +97,20 @@ def _settled(trace):
     "True for a run that gains no more, also where rounding alone stands in the way of tol."
     return trace.converged or trace.reason == "stalled"
 
-# %% ../nbs/11_estimators.ipynb #5a1c0e02
-class _Single(Mixture):
-    "A mixture that computes in single precision; its ℓ has no more digits than that can tell."
-    def e_step(self, x, **given):
-        found = super().e_step(x, dtype="float32", **given)
-        unit = 2.0**np.ceil(np.log2(4 * np.finfo(np.float32).eps * (abs(found.loglik) + found.weight.sum())))
-        return replace(found, loglik=unit * round(found.loglik / unit))
-
-    def m_step(self, expectation, **given):
-        after = super().m_step(expectation, **given)
-        return _Single(after.weights, after.components)
-
 # %% ../nbs/11_estimators.ipynb #5a1c0e03
 def _climb(model, x, *, tol, max_iter, dtype=None, **options):
     "Run EM: in double precision, or first in single, and the end in double."
     if dtype is None or np.dtype(dtype) == np.float64: return fit(model, x, tol=tol, max_iter=max_iter, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore") # the second run says what there is to say
-        first = fit(_Single(model.weights, model.components), x, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
-    top = Mixture(first.model.weights, first.model.components)
-    return _joint(model, first, fit(top, x, tol=tol, max_iter=max_iter - first.n_iter, **options))
+        first = fit(model, x, dtype=dtype, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
+    return _joint(first, fit(first.model, x, tol=tol, max_iter=max_iter - first.n_iter, **options))
 
-def _joint(model, first, second):
-    "One trace of two runs from a model, the second of which began where the first had ended."
+def _joint(first, second):
+    "One trace of two runs, the second of which began where the first had ended."
     t = first.n_iter
     steps = tuple(s._replace(t=s.t + t) for s in second.steps)
-    if t: steps = (first.steps[0]._replace(model=model), *steps)
+    if t: steps = (first.steps[0], *steps)
     began = second.accelerated if first.accelerated is None else first.accelerated - t
     return replace(second, steps=steps, path=first.path[:-1] + second.path, accelerated=None if began is None else began + t,
                    message=f"{second.message}; before that, {t} evaluations in single precision")

@@ -117,9 +117,11 @@ def remaining_gain(
     return g[2] * c / (1 - c) if c < 1 else np.inf
 
 # %% ../nbs/03_em.ipynb #2834272a
-def _rounding(loglik, n):
+_EPS = np.finfo(float).eps
+
+def _rounding(loglik, n, eps=_EPS): # eps: of the precision in which ℓ was computed
     "How much of a difference between two ℓ of n observations may be rounding alone."
-    return 8 * np.finfo(float).eps * (abs(loglik) + n)
+    return 8 * eps * (abs(loglik) + n)
 
 # %% ../nbs/03_em.ipynb #dfe55998
 def convergence_rate(
@@ -177,10 +179,10 @@ def _tail(steps):
     return steps[gaps[-1]:] if gaps else steps
 
 # %% ../nbs/03_em.ipynb #2a956883
-def _stop(objective, n, tol, slowest=0.0):
+def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     "The reason to stop after these values of what EM climbs, or None."
     if tol == 0: return None
-    rounding = _rounding(objective[-1], n)
+    rounding = _rounding(objective[-1], n, eps)
     left = remaining_gain(objective, rounding, slowest)
     if left > tol * n: return None
     return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
@@ -188,7 +190,7 @@ def _stop(objective, n, tol, slowest=0.0):
 # %% ../nbs/03_em.ipynb #f086a1f3
 def _blur(model):
     "What rounding in nearly singular covariances may change of ℓ, in nats per observation."
-    worst, eps = 0.0, np.finfo(float).eps
+    worst, eps = 0.0, _EPS
     for b in getattr(model, "components", ()):
         if getattr(b, "structure", None) not in ("full", "tied"): continue
         std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
@@ -197,11 +199,11 @@ def _blur(model):
         worst = max(worst, 64 * b.cov.shape[-1] * eps / max(least, eps), 8 * mean)
     return worst
 
-def _watch(objective, t, n, model=None):
+def _watch(objective, t, n, model=None, eps=_EPS):
     "True, with a warning, if the last step let ℓ fall: EM never does, so the steps are wrong."
     if len(objective) < 2: return False
     before, after = objective[-2:]
-    if after >= before - 1e-10 * (abs(before) + n): return False # not so for a nan
+    if after >= before - max(1e-10, 8 * eps) * (abs(before) + n): return False # not so for a nan
     if after >= before - n * _blur(model): return False
     floors = [getattr(b, "floor", None) for b in getattr(model, "components", ())]
     if t == 1 and any(f is not None for f in floors): return False # the start lay below
@@ -325,7 +327,8 @@ def _as_keep(keep):
 # %% ../nbs/03_em.ipynb #8747ed35
 class _Record:
     "What a run leaves behind: steps, and what it climbed."
-    def __init__(self, log_prior, keep, monotone):
+    def __init__(self, log_prior, keep, monotone, eps=_EPS):
+        self.eps = eps
         self.steps, self.path, self.climb, self.fell = [], [], [], not monotone
         self.log_prior, self.keep, self.monotone = log_prior, keep, monotone
 
@@ -337,7 +340,7 @@ class _Record:
                           else self.climb[-1] + abs(gain)) # then the size of a gain counts
         self.steps.append(step)
         if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
-        self.fell = self.fell or _watch(self.climb[-2:], step.t, n, step.model)
+        self.fell = self.fell or _watch(self.climb[-2:], step.t, n, step.model, self.eps)
 
     def trace(self, reason, message, jumps):
         began = jumps and jumps.point.began
@@ -346,8 +349,8 @@ class _Record:
 
     def stop(self, n, tol, jumps):
         "The reason to stop now. After jumps, only plain steps tell what is still to come."
-        if jumps is None or jumps.point.began is None: return _stop(self.climb[-4:], n, tol)
-        return _stop(jumps.point.run, n, tol, jumps.point.slowest)
+        if jumps is None or jumps.point.began is None: return _stop(self.climb[-4:], n, tol, eps=self.eps)
+        return _stop(jumps.point.run, n, tol, jumps.point.slowest, self.eps)
 
 # %% ../nbs/03_em.ipynb #7dec843d
 def _accelerator(accelerate, em_map, model, first, enough, monotone):
@@ -402,7 +405,8 @@ def fit(
     x, first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
                                     labels=labels, missing=missing, dtype=dtype)
     n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
-    em_map, record = EMMap(x, for_e, for_m, log_prior), _Record(log_prior, keep, monotone)
+    em_map = EMMap(x, for_e, for_m, log_prior)
+    record = _Record(log_prior, keep, monotone, em_map.eps)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
     path = (_jumping(jumps, em_map.start(model, first), max_iter) if jumps
             else _steps(model, x, first, max_iter, for_e, for_m))
