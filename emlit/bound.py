@@ -13,32 +13,34 @@ from .checks import as_distribution, as_sample_weight
 
 # %% ../nbs/02_bound.ipynb #9584dc3f
 def _sum(terms, sample_weight): # (n, K), (n,)
-    "The sum over all rows, each as often as its weight says; rows of weight 0 are left out."
+    "The sum over rows, each as often as its weight says; 0 leaves a row out."
     if sample_weight is None: return float(terms.sum())
     w = as_sample_weight(sample_weight, len(terms))
     return float(w[w > 0] @ terms[w > 0].sum(axis=1))
 
 def entropy(
-    q,                  # (n, K): one distribution over the components in each row
+    q,                  # (n, K): a distribution over components in each row
     sample_weight=None, # (n,): how often each row counts
 ) -> float:             # in nats, summed over the rows
     """The entropy H(q) = −Σ_i Σ_k q_ik log q_ik, with 0 log 0 = 0.
 
     Raises ValueError for rows that are not distributions.
-    Source: Shannon, A mathematical theory of communication (1948), section 6."""
+    Source: Shannon, A mathematical theory of communication (1948), section 6.
+    """
     return _sum(entr(np.atleast_2d(as_distribution(q, "q"))), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #f1003461
 def q_function(
-    model, # θ, the free argument: a mixture, or anything with log_joint(x), (n, K)
+    model, # θ, the free argument: a mixture, or what has log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
-    q,     # (n, K): the weights of the average, often the responsibilities of θ_t
+    q,     # (n, K): the weights of the average, often responsibilities of θ_t
     sample_weight=None, # (n,): how often each observation counts
 ) -> float: # in nats
     """Q(θ, θ_t) = Σ_i Σ_k q_ik log p(x_i, z_i = k | θ).
 
-    It is the expected complete-data log-likelihood. Raises ValueError for a q of
-    the wrong shape or whose rows are not distributions, TypeError for what is no model.
+    It is the expected complete-data log-likelihood. Raises ValueError for a q
+    of the wrong shape or whose rows are not distributions, TypeError for what
+    is no model.
     Source: Dempster, Laird & Rubin (1977), equation 2.17."""
     if not hasattr(model, "log_joint"):
         raise TypeError("model must have log_joint; "
@@ -46,8 +48,9 @@ def q_function(
     log_joint = model.log_joint(x)
     q = as_distribution(q, "q")
     if q.shape != log_joint.shape:
-        raise ValueError(f"q must have shape {log_joint.shape}, a row for each observation "
-                         f"and a column for each component; got {q.shape}")
+        raise ValueError(f"q must have shape {log_joint.shape}, a row for "
+                         f"each observation and a column for each component; "
+                         f"got {q.shape}")
     return _sum(q * np.where(q > 0, log_joint, 0), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #fe793ed3
@@ -57,9 +60,10 @@ def elbo(
     q,     # (n, K): any distribution over the components for each observation
     sample_weight=None, # (n,): how often each observation counts
 ) -> float: # in nats; never above the log-likelihood of the model
-    """The evidence lower bound 𝓛(q, θ) = Σ_i Σ_k q_ik log(p(x_i, z_i = k | θ) / q_ik).
+    """The evidence lower bound 𝓛(q, θ): Q + H(q), and at most ℓ(θ).
 
-    It is Q + H(q), and at most ℓ(θ). Raises ValueError as `q_function` does.
+    It is Σ_i Σ_k q_ik log(p(x_i, z_i = k | θ) / q_ik).
+    Raises ValueError as `q_function` does.
     Source: Neal & Hinton, A view of the EM algorithm (1998), section 2."""
     return q_function(model, x, q, sample_weight) + entropy(q, sample_weight)
 
@@ -68,10 +72,11 @@ def kl(
     q, # (n, K): one distribution in each row; the average is taken under it
     p, # (n, K): another
     sample_weight=None, # (n,): how often each row counts
-) -> float: # in nats, summed over the rows; at least 0, inf where only q has weight
-    """The Kullback–Leibler divergence KL(q ‖ p) = Σ_i Σ_k q_ik log(q_ik / p_ik).
+) -> float: # in nats, the rows' sum; at least 0, inf where only q has weight
+    """Kullback–Leibler divergence KL(q ‖ p) = Σ_i Σ_k q_ik log(q_ik / p_ik).
 
-    Raises ValueError for rows that are not distributions, or shapes that differ.
+    Raises ValueError for rows that are not distributions, or shapes that
+    differ.
     Source: Kullback & Leibler, Ann. Math. Statist. 22 (1951)."""
     q, p = as_distribution(q, "q"), as_distribution(p, "p")
     if q.shape != p.shape:

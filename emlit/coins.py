@@ -25,8 +25,8 @@ def _theta(theta): # three probabilities, in the order π, p, q
     "Read the three parameters."
     theta = as_probabilities(theta, "theta", ndim=(1,))
     if len(theta) != 3:
-        raise ValueError("theta must hold the three probabilities π, p and q; "
-                         f"got {len(theta)} numbers")
+        raise ValueError("theta must hold the three probabilities π, p and q"
+                         f"; got {len(theta)} numbers")
     return ThreeCoins(*theta.tolist())
 
 # %% ../nbs/01_coins.ipynb #534aca6f
@@ -44,8 +44,8 @@ def toss(
     m: int = 1, # tosses in a round
     *,
     rng,        # a numpy Generator, such as np.random.default_rng(0)
-) -> tuple:     # heads of each round, (n,), and its coin, (n,): 0 for B, 1 for C
-    """Play the game: coin A picks a coin for each round; it is tossed m times.
+) -> tuple:     # heads of each round, (n,); its coin, (n,): 0 for B, 1 for C
+    """Play the game: coin A picks each round's coin, which is tossed m times.
 
     Raises ValueError for a θ outside [0, 1] and for n or m below 1,
     TypeError for an rng that is not a Generator."""
@@ -71,13 +71,15 @@ def update(
     its parameter has no estimate.
     Source: Li Hang, Statistical Learning Methods, equations 9.6 to 9.8."""
     counts = as_array(counts, "counts", ndim=(1,))
-    if len(counts) != 4: raise ValueError(f"counts must hold 4 numbers; got {len(counts)}")
+    if len(counts) != 4:
+        raise ValueError(f"counts must hold 4 numbers; got {len(counts)}")
     require(counts >= 0, counts, "counts", "at least 0")
     heads_b, tails_b, heads_c, tails_c = counts.tolist()
     tosses_b, tosses_c = heads_b + tails_b, heads_c + tails_c
     for coin, tosses in (("B", tosses_b), ("C", tosses_c)):
         if not tosses > 0:
-            raise ValueError(f"counts must hold some tosses of coin {coin}; got {tosses}")
+            raise ValueError(f"counts must hold some tosses of coin {coin}; "
+                             f"got {tosses}")
     share_b = tosses_b / (tosses_b + tosses_c)
     return ThreeCoins(share_b, heads_b / tosses_b, heads_c / tosses_c)
 
@@ -87,9 +89,10 @@ def log_joint(
     y,            # (n,): heads in each round
     m: int = 1,   # tosses in a round
 ) -> np.ndarray:  # (n, 2): column 0 for coin B, column 1 for coin C
-    """log P(y_i, z_i | θ), with the binomial coefficient; −inf for the impossible.
+    """log P(y_i, z_i | θ), with the binomial coefficient; −inf if impossible.
 
-    Raises ValueError for a θ outside [0, 1], or a y that is no number of heads."""
+    Raises ValueError for a θ outside [0, 1], or a y that is no number
+    of heads."""
     (pi, p, q), (y, m) = _theta(theta), _tosses(y, m)
     choose = gammaln(m + 1) - gammaln(y + 1) - gammaln(m - y + 1)
     with np.errstate(divide="ignore"): # log 0 is −inf
@@ -130,11 +133,12 @@ def expected_counts(
     y,            # (n,): heads in each round
     m: int = 1,   # tosses in a round
 ) -> Counts:
-    """The E-step's result: each round counts as μ_i of B's and 1 − μ_i of C's.
+    """The E-step's result: a round counts as μ_i of B's and 1 − μ_i of C's.
 
     Raises as `posterior` does."""
     mu, (heads, m) = posterior(theta, y, m), _tosses(y, m)
-    counts = mu @ heads, mu @ (m - heads), (1 - mu) @ heads, (1 - mu) @ (m - heads)
+    tails = m - heads
+    counts = mu @ heads, mu @ tails, (1 - mu) @ heads, (1 - mu) @ tails
     return Counts(*map(float, counts))
 
 # %% ../nbs/01_coins.ipynb #b561ca73
@@ -143,7 +147,7 @@ def ridge(
     pi,   # coin A, below 1; a number or an array
     p,    # coin B; a number or an array
 ):        # coin C, of the shape of pi and p; nan where no coin C can do it
-    """The ridge of maxima for one toss a round: the q with πp + (1 − π)q = rate.
+    """The ridge of maxima at one toss a round: q with πp + (1 − π)q = rate.
 
     Raises ValueError for a rate, π or p outside [0, 1]."""
     rate = as_probabilities(rate, "rate", ndim=(0,))

@@ -22,7 +22,7 @@ from .mixture import Mixture, frozen_names
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
 class Step(NamedTuple):
-    "One point of EM's path. The log-likelihood is that of the model beside it."
+    "One point of EM's path; the log-likelihood is of the model beside it."
     t: int        # how many times the EM map has been applied; 0 is the start
     model: object # θ_t
     loglik: float # ℓ(θ_t), in nats
@@ -37,18 +37,21 @@ def _steps(model, x, expectation, last, for_e, for_m):
         expectation = model.e_step(x, **for_e)
 
 # %% ../nbs/03_em.ipynb #7e8c2b8d
-def _given(**options): return {k: v for k, v in options.items() if v is not None}
+def _given(**options):
+    return {k: v for k, v in options.items() if v is not None}
 
 def _freezing(model, freeze):
-    "What m_step is told to hold still; a name that the model does not have is refused."
-    nothing = isinstance(freeze, (tuple, list)) and not freeze # then the model need not know the word
+    "What m_step is told to hold still; an unknown name is refused."
+    # where nothing is frozen, the model need not know the word
+    nothing = isinstance(freeze, (tuple, list)) and not freeze
     return {} if nothing else {"freeze": frozen_names(model, freeze)}
 
 # %% ../nbs/03_em.ipynb #06392efd
 def _first(model, x, for_e):
-    "The first E-step; what is no model, or gives the data no finite ℓ, is refused."
+    "The first E-step; refuse what is no model, or gives no finite ℓ."
     if isinstance(model, type):
-        raise TypeError(f"model must be a start; got the class {model.__name__}")
+        raise TypeError("model must be a start; "
+                        f"got the class {model.__name__}")
     if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
         raise TypeError("model must have e_step and m_step; "
                         f"got an object of type {type(model).__name__}")
@@ -59,59 +62,67 @@ def _first(model, x, for_e):
 
 # %% ../nbs/03_em.ipynb #01b14e79
 def _read_once(model, x, for_e):
-    "Data and options for the steps after the first, which need not look for mistakes again."
-    if type(model) is not Mixture or for_e.keys() & {"labels", "missing"}: return x, for_e
+    "Data and options for later steps, which need not look for mistakes."
+    if type(model) is not Mixture or for_e.keys() & {"labels", "missing"}:
+        return x, for_e
     w = for_e.get("sample_weight")
-    weights = {} if w is None else {"sample_weight": as_sample_weight(w, len(x))}
-    return model.check(x), for_e | weights | {"checked": True}
+    w = {} if w is None else {"sample_weight": as_sample_weight(w, len(x))}
+    return model.check(x), for_e | w | {"checked": True}
 
 def _begin(model, x, freeze, prior, **for_e):
-    "The data, the first E-step, and what every later E-step and every M-step is told."
+    "The data, the first E-step, and what later E-steps and M-steps are told."
     for_e = _given(**for_e)
-    if isinstance(missing := for_e.get("missing"), str) and missing == "em": refuse_empty_columns(x, for_e.get("sample_weight"))
+    missing = for_e.get("missing")
+    if isinstance(missing, str) and missing == "em":
+        refuse_empty_columns(x, for_e.get("sample_weight"))
     first = _first(model, x, for_e)
     x, for_e = _read_once(model, x, for_e)
     return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
 
 # %% ../nbs/03_em.ipynb #e51e0f1a
 def em(
-    model,              # the start θ_0: anything with e_step(x) and m_step(expectation)
+    model,              # the start θ_0: anything with an e_step and an m_step
     x,                  # the data, in the form that model.e_step reads
     *,
-    max_iter=None,      # the last t; None goes on for ever, so take what you need
+    max_iter=None,      # the last t; None: for ever, so take what you need
     sample_weight=None, # (n,), how often each observation counts
     freeze=(),          # names of parameters to hold still
-    prior=None,         # a prior for the M-step, which then maximises Q + log prior
+    prior=None,         # a prior: the M-step then maximises Q + log prior
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
 ):                      # a generator of Step: t = 0, 1, …, max_iter
-    """EM: alternate E-step and M-step, and yield every model with its own log-likelihood.
+    """EM: alternate E-step and M-step, and yield every model with its own ℓ.
 
-    The E-step returns an object with the attribute `loglik`, which is ℓ of the model that
-    made it. The first E-step runs at once, so that bad data is refused here: ValueError where
-    ℓ of the start is not finite, TypeError for a model without the two steps. Raises what the
+    The E-step returns an object with the attribute `loglik`, which is the
+    log-likelihood ℓ of the model that made it. The first E-step runs at once,
+    so that bad data is refused here: ValueError where ℓ of the start is not
+    finite, TypeError for a model without the two steps. Raises what the
     model's steps raise, and `Degenerate` where an M-step has no answer.
-    Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 2."""
+    Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977),
+    section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    x, first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
-                                    labels=labels, missing=missing, dtype=dtype)
+    x, first, for_e, for_m = _begin(
+        model, x, freeze, prior, sample_weight=sample_weight, labels=labels,
+        missing=missing, dtype=dtype)
     return _steps(model, x, first, last, for_e, for_m)
 
 # %% ../nbs/03_em.ipynb #8f8f6eb8
 def remaining_gain(
     objective,      # the last values of what EM climbs, oldest first
     rounding=0.0,   # differences up to this size mean nothing
-    slowest=0.0,    # a factor by which errors are known to shrink; c is at least its square
-) -> float:         # the gain that is still to come, in nats; inf while it cannot be told
-    """Aitken's estimate of the gain still to come, g·c/(1 − c), as gains shrink by a factor c.
+    slowest=0.0,    # a known factor of the errors; c is at least its square
+) -> float:         # gain still to come, in nats; inf while it cannot be told
+    """Aitken's estimate of the gain still to come: g·c/(1 − c).
 
-    c is the larger of the last two ratios, so that one quick step does not look like the end.
+    g is the last gain, and c the factor by which gains shrink: the larger of
+    the last two ratios, so that one quick step does not look like the end.
     Source: Böhning et al., Ann. Inst. Statist. Math. 46 (1994);
-    McLachlan & Krishnan, The EM Algorithm and Extensions (2008), section 4.9."""
+    McLachlan & Krishnan, The EM Algorithm and Extensions (2008),
+    section 4.9."""
     last = [float(value) for value in objective[-4:]]
     g = [b - a for a, b in zip(last, last[1:])]
-    if len(g) >= 2 and all(abs(gain) <= rounding for gain in g[-2:]): return 0.0
+    if len(g) >= 2 and all(abs(d) <= rounding for d in g[-2:]): return 0.0
     if len(g) < 3 or not all(gain > 0 for gain in g): return np.inf
     c = max(g[1] / g[0], g[2] / g[1], slowest**2)
     return g[2] * c / (1 - c) if c < 1 else np.inf
@@ -119,55 +130,61 @@ def remaining_gain(
 # %% ../nbs/03_em.ipynb #2834272a
 _EPS = np.finfo(float).eps
 
-def _rounding(loglik, n, eps=_EPS): # eps: of the precision in which ℓ was computed
-    "How much of a difference between two ℓ of n observations may be rounding alone."
+def _rounding(loglik, n, eps=_EPS): # eps: of the precision of ℓ
+    "How much two ℓ of n observations may differ by rounding alone."
     return 8 * eps * (abs(loglik) + n)
 
 # %% ../nbs/03_em.ipynb #dfe55998
 def convergence_rate(
     steps, # Steps whose models have parameters(), a dictionary of arrays
-) -> float: # between 0 (at once) and 1 (never); nan for fewer than two iterations
-    """The rate of convergence ρ: the last clearly visible step, as a share of the one before.
+) -> float: # from 0 (at once) to 1 (never); nan for under two iterations
+    """Rate of convergence ρ: the last visible step over the one before.
 
     An estimate from the path, good once only the slowest direction is left.
-    0.0 where no two steps in a row are visible, as after one step to a fixed point.
-    Source: McLachlan & Krishnan, The EM Algorithm and Extensions (2008), section 3.9."""
+    0.0 where no two steps in a row are clearly visible, as after one step to
+    a fixed point.
+    Source: McLachlan & Krishnan, The EM Algorithm and Extensions (2008),
+    section 3.9."""
     values = [s.model.parameters().values() for s in steps]
-    theta = np.array([np.concatenate([np.ravel(v) for v in vs]) for vs in values])
+    theta = np.array([np.concatenate([np.ravel(v) for v in vs])
+                      for vs in values])
     if len(theta) < 3: return np.nan
     theta = theta / (np.abs(theta).max() or 1) # so that no square overflows
     moves = np.linalg.norm(np.diff(theta, axis=0), axis=1)
-    seen = moves > 1e-9 * np.linalg.norm(theta[1:], axis=1) # shorter moves are mostly rounding
+    # shorter moves are mostly rounding
+    seen = moves > 1e-9 * np.linalg.norm(theta[1:], axis=1)
     pairs = np.flatnonzero(seen[1:] & seen[:-1])
-    return float(moves[pairs[-1] + 1] / moves[pairs[-1]]) if pairs.size else 0.0
+    if not pairs.size: return 0.0
+    return float(moves[pairs[-1] + 1] / moves[pairs[-1]])
 
 # %% ../nbs/03_em.ipynb #d8104e19
 @dataclass(frozen=True, repr=False)
 class Trace:
-    "A finished fit: its steps, what EM climbed on the way, and why it stopped."
-    steps: tuple  # Steps from the start to the last model: all, or the first and the last few
-    reason: str   # "converged", "max_iter", "stalled", "degenerate", "identical" or "guarded"
+    "A finished fit: its steps, what EM climbed, and why it stopped."
+    steps: tuple  # Steps from start to last model: all, or the first and last
+    reason: str   # "converged", "max_iter", …: see `fit`
     message: str  # the reason in a sentence
-    path: tuple = None # (ℓ_t, objective_t) for every t, where not all steps were kept
-    accelerated: int = None # evaluations of the EM map before acceleration began; None: never
+    path: tuple = None      # (ℓ_t, objective_t) for every t; None: see steps
+    accelerated: int = None # plain steps before jumps began; None: never
 
     @property
-    def model(self): return self.steps[-1].model     # the last model
+    def model(self): return self.steps[-1].model    # the last model
     @property
-    def loglik(self): return self.steps[-1].loglik   # ℓ of that very model, in nats
+    def loglik(self): return self.steps[-1].loglik  # its ℓ, in nats
     @property
-    def logliks(self): return self._climb()[:, 0]    # ℓ_t, (n_iter + 1,)
+    def logliks(self): return self._climb()[:, 0]   # ℓ_t, (n_iter + 1,)
     @property
-    def objective(self): return self._climb()[:, 1]  # what EM climbs: ℓ + log prior
+    def objective(self): return self._climb()[:, 1] # ℓ_t + log prior
     @property
-    def n_iter(self): return self.steps[-1].t        # evaluations of the EM map
+    def n_iter(self): return self.steps[-1].t       # uses of the EM map
     @property
     def converged(self): return self.reason in ("converged", "guarded")
     @property
     def rate(self): return convergence_rate(_tail(self.steps))
 
     def _climb(self):
-        return np.array(self.path or [(s.loglik, s.loglik) for s in self.steps])
+        pairs = self.path or [(s.loglik, s.loglik) for s in self.steps]
+        return np.array(pairs)
 
     def __repr__(self):
         return (f"Trace({self.reason} after {self.n_iter} iterations, "
@@ -175,7 +192,8 @@ class Trace:
 
 def _tail(steps):
     "The last steps that follow each other without a gap."
-    gaps = [i for i in range(1, len(steps)) if steps[i].t != steps[i - 1].t + 1]
+    gaps = [i for i in range(1, len(steps))
+            if steps[i].t != steps[i - 1].t + 1]
     return steps[gaps[-1]:] if gaps else steps
 
 # %% ../nbs/03_em.ipynb #2a956883
@@ -185,30 +203,36 @@ def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     rounding = _rounding(objective[-1], n, eps)
     left = remaining_gain(objective, rounding, slowest)
     if left > tol * n: return None
-    return "converged" if left > 0 or 1000 * rounding <= tol * n else "stalled"
+    fine = 1000 * rounding <= tol * n
+    return "converged" if left > 0 or fine else "stalled"
 
 # %% ../nbs/03_em.ipynb #f086a1f3
 def _blur(model):
-    "What rounding in nearly singular covariances may change of ℓ, in nats per observation."
+    "What rounding in nearly singular covariances may do to ℓ, in nats a row."
     worst, eps = 0.0, _EPS
     for b in getattr(model, "components", ()):
         if getattr(b, "structure", None) not in ("full", "tied"): continue
         std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
-        least = np.linalg.eigvalsh(b.cov / std[..., None] / std[..., None, :]).min()
-        mean = np.max(np.spacing(np.abs(b.mean)) / std) / np.sqrt(max(least, eps))
-        worst = max(worst, 64 * b.cov.shape[-1] * eps / max(least, eps), 8 * mean)
+        correlation = b.cov / std[..., None] / std[..., None, :]
+        least = max(np.linalg.eigvalsh(correlation).min(), eps)
+        mean = np.max(np.spacing(np.abs(b.mean)) / std) / np.sqrt(least)
+        worst = max(worst, 64 * b.cov.shape[-1] * eps / least, 8 * mean)
     return worst
 
 def _watch(objective, t, n, model=None, eps=_EPS):
-    "True, with a warning, if the last step let ℓ fall: EM never does, so the steps are wrong."
+    "True, with a warning, if ℓ fell; no EM does that, so steps are wrong."
     if len(objective) < 2: return False
     before, after = objective[-2:]
-    if after >= before - max(1e-10, 8 * eps) * (abs(before) + n): return False # not so for a nan
+    allowed = max(1e-10, 8 * eps) * (abs(before) + n)
+    if after >= before - allowed: return False # not so for a nan
     if after >= before - n * _blur(model): return False
-    floors = [getattr(b, "floor", None) for b in getattr(model, "components", ())]
-    if t == 1 and any(f is not None for f in floors): return False # the start lay below
-    warnings.warn(f"the log-likelihood fell from {float(before)!r} to {float(after)!r} "
-                  f"at iteration {t}: the M-step does not maximise Q",
+    blocks = getattr(model, "components", ())
+    floors = [getattr(b, "floor", None) for b in blocks]
+    if t == 1 and any(f is not None for f in floors):
+        return False # the start lay below
+    warnings.warn(f"the log-likelihood fell from {float(before)!r} to "
+                  f"{float(after)!r} at iteration {t}: "
+                  "the M-step does not maximise Q",
                   RuntimeWarning, stacklevel=4)
     return True
 
@@ -220,33 +244,38 @@ def _some_rows(x, most):
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
     if not gaps.any(): return x
     table, gaps = x.reshape(len(x), -1).copy(), gaps.reshape(len(x), -1)
-    for column, gap in zip(table.T, gaps.T): column[gap] = column[np.argmin(gap)]
+    for column, gap in zip(table.T, gaps.T):
+        column[gap] = column[np.argmin(gap)]
     return table[~np.isnan(table).any(axis=1)].reshape(-1, *x.shape[1:])
 
 # %% ../nbs/03_em.ipynb #a78f0806
 def _same_density(model, x, close=1e-15):
-    "The first pair of components that agree on each row, to within `close` nats and rounding, or None."
-    with np.errstate(divide="ignore", invalid="ignore"): # a weight of 0 gives nan, never equal
+    "Two components that agree on each row to `close` nats, or None."
+    # a weight of 0 gives nan, which is never equal
+    with np.errstate(divide="ignore", invalid="ignore"):
         log_f = (model.log_joint(x) - np.log(model.weights)).T
         for k, mine in enumerate(log_f):
             if not np.isfinite(mine).any(): continue
             others = log_f[k + 1:]
             near = np.abs(others - mine) <= close + 1e-15 * np.abs(mine)
             same = (others == mine) | near & np.isfinite(mine)
-            if same.all(axis=1).any(): return k, k + 1 + int(same.all(axis=1).argmax())
+            always = same.all(axis=1)
+            if always.any(): return k, k + 1 + int(always.argmax())
 
 # %% ../nbs/03_em.ipynb #4e271f88
-def _twins(model, x, close=1e-6): # rounding parts twins slowly, and near ones are no better
-    "A pair of components that give every observation the same density, or None."
-    if not (hasattr(model, "log_joint") and hasattr(model, "weights")): return None
+def _twins(model, x, close=1e-6): # near ones too: rounding parts twins slowly
+    "Two components that give every observation the same density, or None."
+    if not (hasattr(model, "log_joint") and hasattr(model, "weights")):
+        return None
     few, many = _some_rows(x, 8), _some_rows(x, 1000)
     if len(few) and _same_density(model, few, close) is None: return None
     return _same_density(model, many, close) if len(many) else None
 
 # %% ../nbs/03_em.ipynb #3b3d756d
 def _guarded(model):
-    "The components that sit on the floor which guards them, for families that have one."
-    marks = [b.guarded() if hasattr(b, "guarded") else np.zeros(b.n_components, bool)
+    "The components that sit on the floor which guards them."
+    marks = [b.guarded() if hasattr(b, "guarded")
+             else np.zeros(b.n_components, bool)
              for b in getattr(model, "components", ())]
     return np.flatnonzero(np.concatenate(marks)).tolist() if marks else []
 
@@ -263,14 +292,18 @@ _TWINS = ("components {} and {} of the start are identical, "
 
 _MESSAGES = {
     "converged": "the gain still to come is below tol per observation",
-    "stalled": "the log-likelihood stands still to within rounding, which is coarser than tol",
+    "stalled": "the log-likelihood stands still to within rounding, "
+               "which is coarser than tol",
     "max_iter": "max_iter iterations were made; more may gain more",
-    "identical": "components {} and {} were identical in the start and still are; EM cannot part "
-                 "them, and this is most likely no maximum: start them with different parameters",
-    "guarded": "component {} sits on its floor{}: without the guard it would collapse onto a few "
-               "observations; use fewer components, another start, or a larger floor",
-    "flat": "all components sit on their floor: a column is constant or follows from others, or "
-            "there are too few rows; leave out such columns, or use another structure or a prior"}
+    "identical": "components {} and {} were identical in the start and still "
+                 "are; EM cannot part them, and this is most likely no "
+                 "maximum: start them with different parameters",
+    "guarded": "component {} sits on its floor{}: without the guard it would "
+               "collapse onto a few observations; use fewer components, "
+               "another start, or a larger floor",
+    "flat": "all components sit on their floor: a column is constant or "
+            "follows from others, or there are too few rows; leave out such "
+            "columns, or use another structure or a prior"}
 
 # %% ../nbs/03_em.ipynb #9f6ead95
 def _held(model, x, components, most=6):
@@ -281,34 +314,50 @@ def _held(model, x, components, most=6):
             r = model.responsibilities(x[i:i + 2**16])[:, components]
             rows.extend(i + np.flatnonzero(r.max(axis=1) > 0.5))
             if len(rows) > most: return ""
-    except (AttributeError, TypeError, ValueError): return "" # no mixture; or gaps, or impossible rows
-    return f" with {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}" if rows else ""
+    except (AttributeError, TypeError, ValueError):
+        return "" # no mixture; or gaps, or impossible rows
+    if not rows: return ""
+    word = "row" if len(rows) == 1 else "rows"
+    return f" with {word} {', '.join(map(str, rows))}"
 
 # %% ../nbs/03_em.ipynb #d3c939a1
-def _warn_of_twins(model, x):
-    "Identical components of the start, if there are any, with a warning."
-    if twins := _twins(model, x): warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=3)
+def _warn_of_twins(model, x, labels, prior):
+    "Identical components of a start, with a warning, if nothing parts them."
+    if labels is not None or prior is not None: return None
+    twins = _twins(model, x)
+    if twins:
+        warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=3)
     return twins
 
 def _judge(reason, model, twins, x=None):
     "The reason and its message: what a run that stands still has come to."
     still = reason in ("converged", "stalled")
-    if still and twins and (twins := _twins(model, x, 1e-3)): return "identical", _MESSAGES["identical"].format(*twins)
+    if still and twins and (twins := _twins(model, x, 1e-3)):
+        return "identical", _MESSAGES["identical"].format(*twins)
     found = _guarded(model) if still else []
-    if found and 1 < len(found) == model.n_components: return "guarded", _MESSAGES["flat"]
-    if found: return "guarded", _MESSAGES["guarded"].format(", ".join(map(str, found)), _held(model, x, found))
+    if found and 1 < len(found) == model.n_components:
+        return "guarded", _MESSAGES["flat"]
+    if found:
+        names, rows = ", ".join(map(str, found)), _held(model, x, found)
+        return "guarded", _MESSAGES["guarded"].format(names, rows)
     return reason, _MESSAGES[reason]
 
 # %% ../nbs/03_em.ipynb #883b7b33
 def _why_degenerate(error, model, x):
-    "The message of an M-step without an answer: with the rows, if they are few, and a remedy."
+    "The message of an M-step without an answer: rows, if few, and a remedy."
     found = re.match(r"component (\d+) has collapsed", str(error))
     rows = _held(model, x, [int(found[1])]) if found else ""
-    return f"{error}{rows and f'. It was left{rows}'}; use fewer components, another start, a floor or a prior"
+    left = f". It was left{rows}" if rows else ""
+    return (f"{error}{left}; use fewer components, another start, "
+            "a floor or a prior")
+
+def _warn(words):
+    "A warning that points at the line which called `fit`."
+    warnings.warn(words, RuntimeWarning, stacklevel=3)
 
 # %% ../nbs/03_em.ipynb #d522a2ec
 def _regularised(model):
-    "True if a constant is added to covariances, so that the M-step maximises nothing."
+    "True if covariances get a constant added: the M-step maximises nothing."
     return any(np.any(np.asarray(getattr(b, "reg_covar", 0)) > 0)
                for b in getattr(model, "components", ()))
 
@@ -316,12 +365,18 @@ def _log_prior(prior):
     "The function of a model that EM climbs beside ℓ."
     if prior is None: return lambda model: 0.0
     if hasattr(prior, "log_prob"): return prior.log_prob
-    raise TypeError(f"prior must have log_prob; got an object of type {type(prior).__name__}")
+    raise TypeError("prior must have log_prob; "
+                    f"got an object of type {type(prior).__name__}")
 
 # %% ../nbs/03_em.ipynb #582c9edd
+def _count(x, w):
+    "How many observations the rows count for."
+    return len(x) if w is None else as_sample_weight(w, len(x)).sum()
+
 def _as_keep(keep):
     "How many of the last models to keep; None: all."
-    if not isinstance(keep, str) or keep not in ("all", "ends"): raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
+    if not isinstance(keep, str) or keep not in ("all", "ends"):
+        raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
     return None if keep == "all" else 4
 
 # %% ../nbs/03_em.ipynb #8747ed35
@@ -329,39 +384,50 @@ class _Record:
     "What a run leaves behind: steps, and what it climbed."
     def __init__(self, log_prior, keep, monotone, eps=_EPS):
         self.eps = eps
-        self.steps, self.path, self.climb, self.fell = [], [], [], not monotone
+        self.steps, self.path, self.climb = [], [], []
+        self.fell = not monotone
         self.log_prior, self.keep, self.monotone = log_prior, keep, monotone
 
     def add(self, step, n):
         objective = step.loglik + float(self.log_prior(step.model))
         gain = objective - self.path[-1][1] if self.path else 0.0
         self.path.append((step.loglik, objective))
+        # where the M-step maximises nothing, the size of a gain counts
         self.climb.append(objective if self.monotone or not self.climb
-                          else self.climb[-1] + abs(gain)) # then the size of a gain counts
+                          else self.climb[-1] + abs(gain))
         self.steps.append(step)
         if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
-        self.fell = self.fell or _watch(self.climb[-2:], step.t, n, step.model, self.eps)
+        last = self.climb[-2:]
+        self.fell = (self.fell
+                     or _watch(last, step.t, n, step.model, self.eps))
 
     def trace(self, reason, message, jumps):
         began = jumps and jumps.point.began
-        if began is not None: message += f"; accelerated by {jumps.method} after {began} plain steps"
-        return Trace(tuple(self.steps), reason, message, tuple(self.path), began)
+        if began is not None:
+            message += (f"; accelerated by {jumps.method} "
+                        f"after {began} plain steps")
+        steps, path = tuple(self.steps), tuple(self.path)
+        return Trace(steps, reason, message, path, began)
 
     def stop(self, n, tol, jumps):
-        "The reason to stop now. After jumps, only plain steps tell what is still to come."
-        if jumps is None or jumps.point.began is None: return _stop(self.climb[-4:], n, tol, eps=self.eps)
+        "The reason to stop now; after jumps, plain steps alone tell."
+        if jumps is None or jumps.point.began is None:
+            return _stop(self.climb[-4:], n, tol, eps=self.eps)
         return _stop(jumps.point.run, n, tol, jumps.point.slowest, self.eps)
 
 # %% ../nbs/03_em.ipynb #7dec843d
 def _accelerator(accelerate, em_map, model, first, enough, monotone):
     "What makes the jumps, or None for plain EM."
     allowed = (None, *METHODS, "auto")
-    if not (accelerate is None or isinstance(accelerate, str) and accelerate in allowed):
+    if accelerate is None: return None
+    if not (isinstance(accelerate, str) and accelerate in allowed):
         names = ", ".join(map(repr, allowed))
-        raise ValueError(f"accelerate must be one of {names}; got {accelerate!r}")
-    if accelerate is None or accelerate == "auto" and not monotone: return None
+        raise ValueError(f"accelerate must be one of {names}; "
+                         f"got {accelerate!r}")
+    if accelerate == "auto" and not monotone: return None
     if not monotone:
-        raise ValueError("accelerate must be None with reg_covar above 0: such steps climb nothing")
+        raise ValueError("accelerate must be None with reg_covar above 0: "
+                         "such steps climb nothing")
     try: Coordinates(model, first)
     except TypeError:
         if accelerate == "auto": return None
@@ -369,48 +435,51 @@ def _accelerator(accelerate, em_map, model, first, enough, monotone):
     return Accelerator(em_map, accelerate, enough)
 
 def _jumping(accelerator, point, last):
-    "The steps of an accelerated run: the best model after each evaluation of the EM map."
+    "The steps of an accelerated run: the best model after each evaluation."
     for t, point in enumerate(accelerator.points(point, last)):
         yield Step(t, point.model, point.loglik)
 
 # %% ../nbs/03_em.ipynb #af7200d6
 def fit(
-    model,              # the start: a Mixture, or anything with e_step and m_step
+    model,              # the start: a Mixture, or what has e_step and m_step
     x,                  # (n,) or (n, d): the data
     *,
-    tol=1e-8,           # stop when less than this is to come, nats per observation; 0: never
-    max_iter=10_000,    # the most evaluations of the EM map, an M-step and an E-step each
-    accelerate=None,    # "squarem", "anderson", "auto" (if EM turns out slow); None: exact EM
-    sample_weight=None, # (n,), how often each observation counts; None counts each once
+    tol=1e-8,           # stop when less is to come, nats a row; 0: never
+    max_iter=10_000,    # the most evaluations of the EM map
+    accelerate=None,    # "squarem", "anderson", "auto" (if slow); None: EM
+    sample_weight=None, # (n,), how often each observation counts; None: once
     freeze=(),          # names of parameters to hold still, such as "weights"
     prior=None,         # a Prior: climb ℓ + log prior instead of ℓ
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
-    keep="all",         # models to keep: "all", or "ends" (the first, and the last few)
+    keep="all",         # models to keep: "all", or "ends" (first, last few)
     progress=False,     # show a progress bar
 ) -> Trace:
-    """Run EM from an explicit start until it converges, and say why it stopped.
+    """Run EM from an explicit start until it converges; say why it stopped.
 
-    The gain still to come is an estimate (`remaining_gain`). `reason` is "converged",
-    "max_iter", "stalled" (ℓ stands still to within rounding before tol is met), "degenerate"
-    (an M-step has no answer; the last good model is returned, with a warning), "identical"
-    (components that were identical in the start still are) or "guarded" (converged with a
-    component on its floor, with a warning). With tol=0 exactly max_iter iterations are made,
-    unless one is degenerate. Raises ValueError or TypeError for bad arguments and for data
-    that is impossible under the start. Warns of identical components in the start, and once
-    if what EM climbs falls by more than rounding explains."""
-    tol, max_iter, keep = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"), _as_keep(keep)
-    log_prior, monotone = _log_prior(prior), not _regularised(model)
-    x, first, for_e, for_m = _begin(model, x, freeze, prior, sample_weight=sample_weight,
-                                    labels=labels, missing=missing, dtype=dtype)
-    n = len(x) if sample_weight is None else as_sample_weight(sample_weight, len(x)).sum()
+    The gain still to come is an estimate (`remaining_gain`). `reason` is
+    "converged", "max_iter", "stalled" (ℓ stands still to within rounding
+    before tol is met), "degenerate" (an M-step has no answer; the last good
+    model is returned, with a warning), "identical" (components that were
+    identical in the start still are) or "guarded" (converged with a component
+    on its floor, with a warning). With tol=0 exactly max_iter iterations are
+    made, each an evaluation of the EM map, unless one is degenerate. Raises
+    ValueError or TypeError for bad arguments and for data that is impossible
+    under the start. Warns of identical components in the start, and once if
+    what EM climbs falls by more than rounding explains."""
+    tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
+    keep, log_prior = _as_keep(keep), _log_prior(prior)
+    monotone = not _regularised(model)
+    x, first, for_e, for_m = _begin(model, x, freeze, prior, labels=labels,
+        sample_weight=sample_weight, missing=missing, dtype=dtype)
+    n = _count(x, sample_weight)
     em_map = EMMap(x, for_e, for_m, log_prior)
     record = _Record(log_prior, keep, monotone, em_map.eps)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
     path = (_jumping(jumps, em_map.start(model, first), max_iter) if jumps
             else _steps(model, x, first, max_iter, for_e, for_m))
-    twins = _warn_of_twins(model, x) if labels is None and prior is None else None
+    twins = _warn_of_twins(model, x, labels, prior)
     try:
         for step in _with_progress(path, max_iter, progress):
             record.add(step, n)
@@ -418,10 +487,8 @@ def fit(
         else: reason = "max_iter"
     except Degenerate as error:
         message = _why_degenerate(error, record.steps[-1].model, x)
-        warnings.warn(f"EM stopped at iteration {record.steps[-1].t}: {message}",
-                      RuntimeWarning, stacklevel=2)
+        _warn(f"EM stopped at iteration {record.steps[-1].t}: {message}")
         return record.trace("degenerate", message, jumps)
     reason, message = _judge(reason, record.steps[-1].model, twins, x)
-    if reason == "guarded":
-        warnings.warn(f"EM converged on the guard: {message}", RuntimeWarning, stacklevel=2)
+    if reason == "guarded": _warn(f"EM converged on the guard: {message}")
     return record.trace(reason, message, jumps)
