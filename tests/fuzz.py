@@ -181,12 +181,12 @@ def clear(error, names):
 
 
 def answers(a, x, model, given):
-    "What one asks of a fitted mixture: the answers are finite, or refused in words."
+    "What one asks of a fitted mixture: the answers are finite, or refused in words. Second derivatives of many parameters take too long."
     rng, w = a.rng, given.get("sample_weight")
     x = x if w is None else x[np.asarray(w) > 0]
     seen = x[~np.isnan(x.reshape(len(x), -1)).any(1)]
     if rng.random() < .5 or x.ndim == 1 or x.shape[1] == 1 or not len(seen):
-        if rng.random() < .5: finite("match", emlit.match(model, emlit.permute(model, rng.permutation(model.n_components))))
+        if rng.random() < .5 or model.n_parameters > 30: finite("match", emlit.match(model, emlit.permute(model, rng.permutation(model.n_components))))
         else:
             options = {k: given[k] for k in ("labels", "missing", "prior") if k in given}
             if w is not None and "labels" in options: options["labels"] = options["labels"][np.asarray(w) > 0]
