@@ -41,7 +41,10 @@ class Run:
                 self.absent[name] = "left out by --peers"
         self.found |= {"versions": self.present | versions(), "absent": self.absent}
 
-    def call(self, name, f, *args, **kw): return self.workers[name].call(f, *args, **kw)
+    def call(self, name, f, *args, **kw):
+        "A call in that competitor's process, after a pause: threads of BLAS keep spinning for some 30 ms after their last work, at the next one's cost."
+        time.sleep(0.05)
+        return self.workers[name].call(f, *args, **kw)
 
     def pair(self, name, case, keep=False, **kw):
         "Seconds of two fits, of one iteration and of case.m more; and, with `keep`, the ℓ of the longer one."
