@@ -226,15 +226,32 @@ WIDER = """() => [...document.querySelectorAll('body *')].filter(e => {
 }).slice(0, 5).map(e => `${e.tagName.toLowerCase()}#${e.id}.${e.className} ${Math.round(e.getBoundingClientRect().right)} px: ${e.textContent.trim().slice(0, 60)}`)"""
 
 
-@pytest.mark.parametrize("visit", [360], indirect=True)
-@each_page
-def test_phones_do_not_scroll_sideways(visit, name):
-    page = visit.open(name)
+def unfold(page):
+    "Open every folding box: what is hidden has no width."
     page.evaluate("() => document.querySelectorAll('.callout-collapse').forEach(e => e.classList.add('show'))")
     page.wait_for_timeout(200)
-    width = page.evaluate("() => document.documentElement.scrollWidth")
-    assert width <= 360, f"{width} px wide because of {page.evaluate(WIDER)}"
+
+
+@pytest.mark.parametrize("visit", [360, 1280], indirect=True)
+@each_page
+def test_pages_do_not_scroll_sideways(visit, name):
+    page = visit.open(name)
+    unfold(page)
+    width, window = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+    assert width <= window, f"{width} px wide because of {page.evaluate(WIDER)}"
     assert visit.problems == []
+
+
+SCROLLING = """() => [...document.querySelectorAll('main :is(.math.display, table)')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e =>
+  `${e.scrollWidth} px in ${e.clientWidth}: ${(e.querySelector('mjx-assistive-mml') || e).textContent.replace(/\\s+/g, ' ').trim().slice(0, 60)}`)"""
+
+
+@each_page
+def test_formulas_and_tables_fit_the_column(visit, name):  # at 1280 px; on a phone they scroll in their boxes
+    page = visit.open(name)
+    unfold(page)
+    wide = page.evaluate(SCROLLING)
+    assert not wide, f"{len(wide)} formulas or tables of {name} scroll:\n" + "\n".join(wide)
 
 
 @pytest.mark.parametrize("key", ["Enter", "Space"])
