@@ -202,7 +202,7 @@ class EMMap:
     "The EM map in the space of the expected statistics: M-step, then E-step."
     def __init__(self, x, for_e, for_m, log_prior):
         self.x, self.for_e, self.for_m, self.log_prior = x, for_e, for_m, log_prior
-        self.eps = np.finfo(for_e.get("dtype") or float).eps # of the precision of ℓ
+        self.eps = np.finfo(for_e.get("dtype", float)).eps # of the precision of ℓ
 
     def start(self, model, expectation):
         value = expectation.loglik + float(self.log_prior(model))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
-from .checks import as_count, as_sample_weight, as_tolerance
+from .checks import as_count, as_dtype, as_sample_weight, as_tolerance
 from .families import Degenerate
 from .missing import refuse_empty_columns
 from .mixture import Mixture, frozen_names
@@ -72,6 +72,7 @@ def _read_once(model, x, for_e):
 def _begin(model, x, freeze, prior, **for_e):
     "The data, the first E-step, and what later E-steps and M-steps are told."
     for_e = _given(**for_e)
+    if "dtype" in for_e: for_e["dtype"] = as_dtype(for_e["dtype"])
     missing = for_e.get("missing")
     if isinstance(missing, str) and missing == "em":
         refuse_empty_columns(x, for_e.get("sample_weight"))
