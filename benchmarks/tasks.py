@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 
 import cases
-from peers import PEERS, precisions, timed
+from peers import PEERS, awake, precisions, timed
 
 
 def iterate(peer, case, m, keep=False, threads=None):
@@ -54,6 +54,7 @@ def exponentials(n, K):
     block = -30 * np.random.default_rng(0).random(2**14)
     out = np.empty_like(block)
     blocks = max(1, n * K // len(block))
+    awake()
     begin = perf_counter()
     for _ in range(blocks): np.exp(block, out=out)
     return (perf_counter() - begin) * n * K / (blocks * len(block))
@@ -65,6 +66,7 @@ def precision(case, m, dtype):
     "Seconds of m E- and M-steps of emlit computed in this precision, from data of this precision, and ℓ of the last E-step."
     x, start = cases.load(case)
     model, x = PEERS["emlit"].model(start), x.astype(dtype)
+    awake()
     begin = perf_counter()
     for _ in range(m):
         expectation = model.e_step(x, dtype=dtype)
