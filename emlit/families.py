@@ -72,8 +72,7 @@ class Family:
     def _with(self, **values):
         "A copy with other values that need no checks: those of an M-step."
         new = object.__new__(type(self))
-        vars(new).update({k: v for k, v in vars(self).items() if k != "_inverse" or "_scale" not in values})
-        vars(new).update({k: np.asarray(v) for k, v in values.items()})
+        vars(new).update(vars(self) | {k: np.asarray(v) for k, v in values.items()})
         for name in values: vars(new)[name].setflags(write=False)
         return new
 
@@ -1002,8 +1001,9 @@ def _allowed(mean, cov, normal): # → cov, and its factor
     "The covariance as the constants of `normal` ask for it."
     if normal.reg_covar: cov = _add_to_variances(cov, normal.reg_covar, normal.structure)
     if normal.floor is None: return _sound(mean, cov, normal.structure)
-    cov, scale = _lift(as_array(cov, "cov"), normal.floor)
-    return {"cov": cov, "_scale": _factor(cov, normal.structure) if scale is None else scale}
+    cov, L = _lift(as_array(cov, "cov"), normal.floor)
+    if L is None: L = _factor(cov, normal.structure)
+    return {"cov": cov, "_scale": L} | ({"_inverse": _inverse(L)} if normal.structure in ("full", "tied") else {})
 
 # %% ../nbs/04_families.ipynb #18e037b8
 def _as_structure(name):
