@@ -119,7 +119,7 @@ def _joint(first, second):
 def _report(trace, notes):
     "Pass on what the chosen run warned of, and why it did not converge, if it did not."
     for note in notes:
-        if not str(note.message).startswith(("EM stopped", "EM converged on")): warnings.warn(note.message, stacklevel=4)
+        if not str(note.message).startswith(("EM stopped", "EM stands", "EM converged on")): warnings.warn(note.message, stacklevel=4)
     if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=4)
     if _settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
     warnings.warn("Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, or check for "

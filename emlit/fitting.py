@@ -272,6 +272,66 @@ def _twins(model, x, close=1e-6): # near ones too: rounding parts twins slowly
     if len(few) and _same_density(model, few, close) is None: return None
     return _same_density(model, many, close) if len(many) else None
 
+# %% ../nbs/03_em.ipynb #690cfb2c
+def _nearest_pair(model, x):
+    "The two components that differ least, and by how many nats."
+    joint = model.log_joint(_some_rows(x, 1000)).T
+    log_p = np.logaddexp.reduce(joint, axis=0)
+    joint, log_p = (a[..., np.isfinite(log_p)] for a in (joint, log_p))
+    alive = np.flatnonzero(model.weights > 0)
+    log_f = joint[alive] - np.log(model.weights[alive])[:, None]
+    r, pair, least = np.exp(joint[alive] - log_p), None, np.inf
+    for a in range(len(alive) - 1):
+        share = r[a] + r[a + 1:]
+        with np.errstate(invalid="ignore"): gap = log_f[a + 1:] - log_f[a]
+        square = np.where(share > 0, gap, 0.0)**2
+        mean = (share * square).sum(1) / np.maximum(share.sum(1), 1e-300)
+        b = int(mean.argmin())
+        if mean[b] < least:
+            pair, least = (int(alive[a]), int(alive[a + 1 + b])), mean[b]
+    return pair, float(np.sqrt(least))
+
+# %% ../nbs/03_em.ipynb #8b78d512
+_ALIKE = 0.3 # nats: components that differ by more are not put to the test
+
+def _halves(model, x, pair, w, missing):
+    "The labels that part two components: each takes what suits it better."
+    sure, differ = np.zeros(len(x), bool), np.zeros(len(x))
+    for i in range(0, len(x), 2**16):
+        part = slice(i, i + 2**16)
+        joint = model.log_joint(x[part], None, missing)
+        two = joint[:, pair]
+        log_p = np.logaddexp.reduce(joint, axis=1)
+        sure[part] = np.logaddexp.reduce(two, axis=1) > log_p - np.log(2)
+        with np.errstate(invalid="ignore"):
+            differ[part] = two[:, 0] - two[:, 1]
+    if w is not None: sure &= w > 0
+    sure &= np.isfinite(differ)
+    if not sure.any(): return np.full(len(x), -1)
+    middle = np.average(differ[sure], weights=None if w is None else w[sure])
+    k, j = pair
+    return np.where(sure, np.where(differ > middle, k, j), -1)
+
+# %% ../nbs/03_em.ipynb #c1d2e879
+def _alike(em_map, model, enough, steps=30):
+    "Two components that ought to be parted, and the gain; or None."
+    if not isinstance(model, Mixture) or model.n_components < 2: return None
+    pair, gap = _nearest_pair(model, em_map.x)
+    if not gap < _ALIKE: return None
+    x, for_e = np.asarray(em_map.x), em_map.for_e
+    here = em_map.start(model, model.e_step(x, **for_e))
+    labels = _halves(model, x, pair, for_e.get("sample_weight"),
+                     for_e.get("missing"))
+    known = for_e.get("labels")
+    if known is not None: labels = np.where(known >= 0, known, labels)
+    try:
+        parted = model.e_step(x, **for_e | {"labels": labels})
+        point = em_map.start(model, parted)
+        for _ in range(steps): point = em_map.plain(point)
+    except ValueError: return None # Degenerate is one: there is no other place
+    gain = point.objective - here.objective
+    return (*pair, gain) if gain > enough else None
+
 # %% ../nbs/03_em.ipynb #3b3d756d
 def _guarded(model):
     "The components that sit on the floor which guards them."
@@ -299,9 +359,12 @@ _MESSAGES = {
     "identical": "components {} and {} were identical in the start and still "
                  "are; EM cannot part them, and this is most likely no "
                  "maximum: start them with different parameters",
+    "alike": "components {} and {} are nearly the same, and parting them takes "
+             "the log-likelihood up by {:.3g} and more: this is most likely a "
+             "saddle, no maximum; use another start",
     "guarded": "component {} sits on its floor{}: without the guard it would "
                "collapse onto a few observations; use fewer components, "
-               "another start, or a larger floor",
+               "another start, or a prior",
     "flat": "all components sit on their floor: a column is constant or "
             "follows from others, or there are too few rows; leave out such "
             "columns, or use another structure or a prior"}
@@ -330,18 +393,27 @@ def _warn_of_twins(model, x, labels, prior):
         warnings.warn(_TWINS.format(*twins), RuntimeWarning, stacklevel=3)
     return twins
 
-def _judge(reason, model, twins, x=None):
-    "The reason and its message: what a run that stands still has come to."
-    still = reason in ("converged", "stalled")
-    if still and twins and (twins := _twins(model, x, 1e-3)):
-        return "identical", _MESSAGES["identical"].format(*twins)
-    found = _guarded(model) if still else []
+# %% ../nbs/03_em.ipynb #dc1310da
+_ON_GUARD = "EM converged on the guard"
+
+def _judge(reason, model, twins, em_map, enough=0.0):
+    """The reason, its message, and how a warning of it begins, or None.
+
+    `enough`: a gain of ℓ that a slow end may still hold."""
+    x = em_map.x
+    if reason not in ("converged", "stalled"): return reason, _MESSAGES[reason], None
+    if twins and (twins := _twins(model, x, 1e-3)):
+        return "identical", _MESSAGES["identical"].format(*twins), None
+    found = _guarded(model)
     if found and 1 < len(found) == model.n_components:
-        return "guarded", _MESSAGES["flat"]
+        return "guarded", _MESSAGES["flat"], _ON_GUARD
     if found:
         names, rows = ", ".join(map(str, found)), _held(model, x, found)
-        return "guarded", _MESSAGES["guarded"].format(names, rows)
-    return reason, _MESSAGES[reason]
+        return "guarded", _MESSAGES["guarded"].format(names, rows), _ON_GUARD
+    alike = _alike(em_map, model, 0.01 + 100 * enough)
+    if alike:
+        return "identical", _MESSAGES["alike"].format(*alike), "EM stands still"
+    return reason, _MESSAGES[reason], None
 
 # %% ../nbs/03_em.ipynb #883b7b33
 def _why_degenerate(error, model, x):
@@ -388,6 +460,9 @@ class _Record:
         self.steps, self.path, self.climb = [], [], []
         self.fell = not monotone
         self.log_prior, self.keep, self.monotone = log_prior, keep, monotone
+
+    @property
+    def model(self): return self.steps[-1].model
 
     def add(self, step, n):
         objective = step.loglik + float(self.log_prior(step.model))
@@ -462,9 +537,9 @@ def fit(
     The gain still to come is an estimate (`remaining_gain`). `reason` is
     "converged", "max_iter", "stalled" (ℓ stands still to within rounding
     before tol is met), "degenerate" (an M-step has no answer; the last good
-    model is returned, with a warning), "identical" (components that were
-    identical in the start still are) or "guarded" (converged with a component
-    on its floor, with a warning). With tol=0 exactly max_iter iterations are
+    model is returned, with a warning), "identical" (two components are the
+    same or nearly so, at a saddle, with a warning) or "guarded" (converged
+    with a component on its floor, with a warning). With tol=0 exactly max_iter iterations are
     made, each an evaluation of the EM map, unless one is degenerate. Raises
     ValueError or TypeError for bad arguments and for data that is impossible
     under the start. Warns of identical components in the start, and once if
@@ -487,9 +562,9 @@ def fit(
             if reason := record.stop(n, tol, jumps): break
         else: reason = "max_iter"
     except Degenerate as error:
-        message = _why_degenerate(error, record.steps[-1].model, x)
+        message = _why_degenerate(error, record.model, x)
         _warn(f"EM stopped at iteration {record.steps[-1].t}: {message}")
         return record.trace("degenerate", message, jumps)
-    reason, message = _judge(reason, record.steps[-1].model, twins, x)
-    if reason == "guarded": _warn(f"EM converged on the guard: {message}")
+    reason, message, alarm = _judge(reason, record.model, twins, em_map, tol*n)
+    if alarm: _warn(f"{alarm}: {message}")
     return record.trace(reason, message, jumps)

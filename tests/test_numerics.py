@@ -7,7 +7,10 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from emlit import (Bernoulli, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson,
-                   Uniform, elbo, entropy, fit, kl, q_function, scale_floor)
+                   Prior, Uniform, elbo, entropy, fit, kl, q_function, scale_floor)
+from emlit.acceleration import EMMap
+from emlit.data import load_faithful
+from emlit.fitting import _alike
 from emlit.starts import start
 
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
@@ -318,6 +321,76 @@ def test_densities_of_ten_to_the_minus_sixteen_thousand_in_every_structure(struc
     assert_allclose(model.log_prob(x), right, rtol=1e-12)
     assert_allclose(model.e_step(x).loglik, right.sum(), rtol=1e-12)
     assert_allclose(model.responsibilities(x)[-1], [0, 1], atol=1e-300)
+
+
+# near a saddle: two components that are nearly the same
+
+def stuck(x, r, structure="tied", **options):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trace = fit(start(MultivariateNormal, x, r, structure=structure), x, **options)
+    return trace, [str(c.message) for c in caught]
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("unit, origin", [(1, 0), (1e8, 0), (1e-8, 1), ([1e-6, 1e6], 0)])
+def test_a_near_saddle_is_named_in_any_unit(seed, unit, origin):
+    faithful = load_faithful()
+    r = np.random.default_rng(seed).dirichlet([1, 1], len(faithful))
+    trace, said = stuck(faithful * unit + origin, r)
+    gap = trace.loglik + len(faithful) * np.log(np.ones(2) * unit).sum()
+    assert abs(gap + 1289.797) < 1e-2 and trace.reason == "identical" and not trace.converged
+    assert len(said) == 1 and said[0].startswith("EM stands still: components 0 and 1 are nearly the same, and parting them takes")
+    assert trace.message in said[0]
+
+
+def test_a_near_saddle_is_named_with_weights_labels_gaps_and_a_prior():
+    faithful = load_faithful()
+    r = np.random.default_rng(1).dirichlet([1, 1], len(faithful))
+    w, none = np.repeat([1., 2], [100, len(faithful) - 100]), np.full(len(faithful), -1)
+    for options in ({"sample_weight": w}, {"labels": none}, {"prior": Prior(weights=2.)}, {"accelerate": "auto"}, {"dtype": "float32"}):
+        trace, said = stuck(faithful, r, **options)
+        assert trace.reason == "identical" and len(said) == 1, options
+    gaps = faithful.copy()
+    gaps[5, 0] = np.nan
+    begin, repeated = start(MultivariateNormal, faithful, r, structure="tied"), np.repeat(np.arange(len(faithful)), w.astype(int))
+    with pytest.warns(RuntimeWarning, match="EM stands still"): assert fit(begin, gaps, missing="em").reason == "identical"
+    with pytest.warns(RuntimeWarning, match="EM stands still"): weighted = fit(begin, faithful, sample_weight=w)
+    with pytest.warns(RuntimeWarning, match="EM stands still"): assert fit(begin, faithful[repeated]).message == weighted.message
+
+
+NEAR = {"Bernoulli": (Bernoulli([[.4, .5, .6], [.41, .49, .6]]), Bernoulli([[.1, .2, .9], [.9, .8, .1]])),
+        "Poisson":   (Poisson([4., 4.05]), Poisson([1., 7.])),
+        "Normal":    (Normal([0., .02], [3., 3.]), Normal([-3., 3.], [1., 1.])),
+        "mixed":     ([Normal([2.], [3.]), Normal([2.02], [3.])], Normal([-3., 6.], [1., 1.]))}
+
+@pytest.mark.parametrize("name", NEAR)
+def test_alike_components_are_put_to_the_test_in_every_family(name):
+    near, true = NEAR[name]
+    x = Mixture([.5, .5], true).sample(np.random.default_rng(0), 300)[0]
+    em_map = EMMap(x, {}, {}, lambda model: 0.0)
+    k, j, gain = _alike(em_map, Mixture([.5, .5], near), 0.01)
+    assert (k, j) == (0, 1) and gain > 1
+    assert _alike(em_map, fit(Mixture([.5, .5], true), x).model, 0.01) is None
+
+
+def test_alike_components_on_a_ridge_are_no_saddle():
+    "Single tosses: every point of the ridge is a maximum, also where the coins hardly differ."
+    tosses = np.array([1, 1, 0, 1, 0, 0, 1, 0, 1, 1])
+    for p in ([.55, .65], [.59, .61], [.2, .9]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert fit(Mixture([.5, .5], Bernoulli(p)), tosses).converged
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_too_many_components_for_one_normal_are_no_saddle(seed):
+    x = np.random.default_rng(seed).normal(size=400)
+    r = np.random.default_rng(seed).dirichlet([1, 1], 400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trace = fit(start(Normal, x, r), x, accelerate="auto")
+    assert trace.reason in ("converged", "stalled")
 
 
 # weights in the bound

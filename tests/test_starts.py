@@ -138,7 +138,7 @@ def test_random_responsibilities_have_the_moments_of_a_flat_dirichlet():
 def test_bad_n_components(recipe, K, error, says):
     with pytest.raises(error, match=says): recipe(fifteen, K, rng())
 
-@pytest.mark.parametrize("bad", [0, None, np.random.RandomState(0), np.random], ids=repr)
+@pytest.mark.parametrize("bad", [0, None, np.random.RandomState(0), np.random], ids=lambda bad: type(bad).__name__)
 @pytest.mark.parametrize("recipe", [r for r in RECIPES.values() if r is not quantiles])
 def test_rng_must_be_a_generator(recipe, bad):
     with pytest.raises(TypeError, match="rng must be a numpy Generator"): recipe(fifteen, 2, bad)
