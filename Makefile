@@ -37,9 +37,9 @@ serve: site  ## build the site and show it at http://localhost:8000 (or PORT=…
 	@echo "Open http://localhost:$(PORT)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(PORT)
 
-test: $(READY)  ## everything: notebooks, package, export, wheel, README, and the site in a browser
+test: $(READY)  ## everything: notebooks, package, export, wheel, README, and the site in a browser (JOBS=1: one test at a time)
 	@$(MAKE) --no-print-directory site
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
 
 check: $(READY)  ## the fast checks alone: is everything exported, clean, and as the conventions say?
 	@$(BIN)/python -m pytest -q tests/test_repo.py

@@ -23,7 +23,7 @@ __all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", 
 
 
 def __getattr__(name):
-    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn."
-    if name in ("coins", "data", "estimators", "plots", "starts"): return import_module(f"emlit.{name}")
+    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn, `emlit.compiled` needs numba."
+    if name in ("coins", "compiled", "data", "estimators", "plots", "starts"): return import_module(f"emlit.{name}")
     if name in ("GaussianMixture", "MixtureModel", "select"): return getattr(import_module("emlit.estimators"), name)
     raise AttributeError(f"module 'emlit' has no attribute {name!r}")

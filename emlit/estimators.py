@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import families, selection
 from .acceleration import METHODS
-from .checks import as_array, as_count, as_distribution, as_dtype, as_sample_weight, as_tolerance
+from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_sample_weight, as_tolerance
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
 from .missing import filled
@@ -167,7 +167,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _run(self, model, X, w, labels):
         "One run of EM, and the warnings it gave."
-        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype}
+        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             trace = _climb(model, self._data(X), tol=self.tol, max_iter=self.max_iter, sample_weight=w,
@@ -211,7 +211,8 @@ class _Checked(_MixtureEstimator):
         _one_of(self.init_params, "init_params", _RECIPES)
         if self.accelerate is not None: _one_of(self.accelerate, "accelerate", (*METHODS, "auto"))
         if self.missing is not None: _one_of(self.missing, "missing", ["em"])
-        if self.dtype is not None: as_dtype(self.dtype)
+        dtype = as_dtype("float64" if self.dtype is None else self.dtype)
+        if self.engine is not None: as_engine(self.engine, dtype)
         if not isinstance(self.warm_start, (bool, np.bool_)):
             raise TypeError(f"warm_start must be True or False; got {self.warm_start!r}")
         _as_generator(self.random_state)
@@ -444,6 +445,7 @@ class GaussianMixture(_Gaussian):
         accelerate="auto",      # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,           # "em": NaN stands for a value that was not seen
         dtype=None,             # "float32": climb in single precision, finish in double; None: all in double
+        engine=None,            # "numba": compiled loops, with the extra `fast` (chapter 12c); None: NumPy
         prior=None,             # climb ℓ + log prior instead of ℓ
         progress=False,         # show a progress bar
     ):
@@ -451,7 +453,8 @@ class GaussianMixture(_Gaussian):
         self.max_iter, self.n_init, self.init_params = max_iter, n_init, init_params
         self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
         self.random_state, self.warm_start, self.verbose, self.verbose_interval = random_state, warm_start, verbose, verbose_interval
-        self.accelerate, self.missing, self.dtype, self.prior, self.progress = accelerate, missing, dtype, prior, progress
+        self.accelerate, self.missing, self.dtype, self.engine = accelerate, missing, dtype, engine
+        self.prior, self.progress = prior, progress
 
     def _size(self): return self.n_components
 
@@ -608,13 +611,15 @@ class MixtureModel(_AnyFamily):
         accelerate="auto",     # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,          # "em": NaN stands for a value that was not seen
         dtype=None,            # "float32": climb in single precision, finish in double; None: all in double
+        engine=None,           # "numba": compiled loops, with the extra `fast` (chapter 12c); None: NumPy
         prior=None,            # climb ℓ + log prior instead of ℓ
         progress=False,        # show a progress bar
     ):
         self.family, self.n_components, self.family_params, self.guard = family, n_components, family_params, guard
         self.tol, self.max_iter, self.n_init, self.init_params = tol, max_iter, n_init, init_params
         self.random_state, self.warm_start, self.verbose, self.verbose_interval = random_state, warm_start, verbose, verbose_interval
-        self.accelerate, self.missing, self.dtype, self.prior, self.progress = accelerate, missing, dtype, prior, progress
+        self.accelerate, self.missing, self.dtype, self.engine = accelerate, missing, dtype, engine
+        self.prior, self.progress = prior, progress
 
     def _name(self, model): self.weights_ = model.weights.copy()
 

@@ -92,6 +92,7 @@ def em(
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
+    engine=None,        # "numba": normals in compiled loops (chapter 12c)
 ):                      # a generator of Step: t = 0, 1, …, max_iter
     """EM: alternate E-step and M-step, and yield every model with its own ℓ.
 
@@ -105,7 +106,7 @@ def em(
     last = None if max_iter is None else as_count(max_iter, "max_iter")
     x, first, for_e, for_m = _begin(
         model, x, freeze, prior, sample_weight=sample_weight, labels=labels,
-        missing=missing, dtype=dtype)
+        missing=missing, dtype=dtype, engine=engine)
     return _steps(model, x, first, last, for_e, for_m)
 
 # %% ../nbs/03_em.ipynb #8f8f6eb8
@@ -529,6 +530,7 @@ def fit(
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
+    engine=None,        # "numba": normals in compiled loops (chapter 12c)
     keep="all",         # models to keep: "all", or "ends" (first, last few)
     progress=False,     # show a progress bar
 ) -> Trace:
@@ -548,7 +550,7 @@ def fit(
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     monotone = not _regularised(model)
     x, first, for_e, for_m = _begin(model, x, freeze, prior, labels=labels,
-        sample_weight=sample_weight, missing=missing, dtype=dtype)
+        sample_weight=sample_weight, missing=missing, dtype=dtype, engine=engine)
     n = _count(x, sample_weight)
     em_map = EMMap(x, for_e, for_m, log_prior)
     record = _Record(log_prior, keep, monotone, em_map.eps)

@@ -288,10 +288,11 @@ def e_step(
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # None, or "em": NaN in x is a missing value
     dtype="float64",    # for a table without holes, as `Mixture.e_step` reads it
+    engine="numpy",     # likewise
 ):                      # an Expectation
     "The E-step with known components, missing values, or both; `Mixture.e_step` comes here when asked for either."
     x, seen = _read(mixture, x, missing)
-    if labels is None and seen.all(): return mixture.e_step(x, sample_weight, dtype=dtype)
+    if labels is None and seen.all(): return mixture.e_step(x, sample_weight, dtype=dtype, engine=engine)
     w, labels = as_sample_weight(sample_weight, len(x)), as_labels(labels, len(x), mixture.n_components)
     parts = [_e_step(mixture, x, w, labels, columns, rows) for columns, rows in patterns(seen)]
     return sum(part for part in parts if part is not None)

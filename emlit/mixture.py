@@ -11,7 +11,7 @@ from functools import reduce
 
 import numpy as np
 
-from .checks import as_array, as_count, as_distribution, as_dtype, as_rng, as_sample_weight, require
+from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
 from .engine import fast_e_step, in_threads
 from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
 
@@ -153,12 +153,12 @@ def _e_step_exact(mixture, x, w, rows):
     return sum(in_threads(work, _slices(rows, K + d), 4 * len(rows) * K * d * d if normal else 0))
 
 # %% ../nbs/05_mixture.ipynb #93d02bb8
-def _e_step_fast(mixture, x, w, dtype):
+def _e_step_fast(mixture, x, w, dtype, engine="numpy"):
     "The E-step of a mixture of normals by two matrix products; None where it is not safe, or not worth while."
     normal = mixture.components[0]
     if len(mixture.components) > 1 or type(normal) not in (Normal, MultivariateNormal): return None
     if x.size + len(x) * mixture.n_components < _FEW: return None
-    found = fast_e_step(normal, mixture.weights, x, w, dtype)
+    found = fast_e_step(normal, mixture.weights, x, w, dtype, engine)
     if found is None and dtype == np.float32: found = fast_e_step(normal, mixture.weights, x, w) # the next best
     if found is None: return None
     loglik, stats, far = found
@@ -329,15 +329,17 @@ class Mixture:
         "The distribution of the other columns, given the values of these (chapter 15)."
         return _gaps().conditional(self, columns, values)
 
-    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", checked=False) -> Expectation:
+    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", engine="numpy", checked=False) -> Expectation:
         """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
         `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and with six digits.
+        `engine`: "numba" computes a mixture of normals in compiled loops (chapter 12c), for which the extra `fast` must be installed.
         `checked`: x and the weights are arrays that were read before, and are not looked at again (`fit` does so after its first step)."""
-        if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype)
+        if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype, engine)
         x, dtype = x if checked else self.check(x), as_dtype(dtype)
+        engine = as_engine(engine, dtype)
         w = sample_weight if checked or sample_weight is None else as_sample_weight(sample_weight, len(x))
-        fast = _e_step_fast(self, x, w, dtype)
+        fast = _e_step_fast(self, x, w, dtype, engine)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":

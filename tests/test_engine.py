@@ -1,4 +1,5 @@
-"""The fast E-step against the careful one, above all where the fast one is in danger."""
+"""The fast E-step, by NumPy and compiled, against the careful one, above all where the fast one is in danger."""
+import multiprocessing
 import tracemalloc
 
 import numpy as np
@@ -9,12 +10,14 @@ from sklearn.decomposition import PCA
 
 import emlit.engine
 import emlit.mixture
-from emlit import Mixture, MultivariateNormal, Normal, fit
+from emlit import GaussianMixture, Mixture, MultivariateNormal, Normal, Poisson, fit
 from emlit.engine import fast_e_step
 from emlit.starts import kmeans, start
 
 pytestmark = pytest.mark.filterwarnings("error")
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
+ENGINES = "numpy", "numba"
+each_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
 def problem(structure, n=4000, d=3, K=4, seed=0, shift=0.0, scale=1.0, spread=2.0):
@@ -30,19 +33,26 @@ def problem(structure, n=4000, d=3, K=4, seed=0, shift=0.0, scale=1.0, spread=2.
 def careful(model, x, w=None): return emlit.mixture._e_step_exact(model, x, w, range(len(x)))
 
 def is_fast(model, x, w=None, dtype="float64"):
-    found = fast_e_step(model.components[0], model.weights, x, w, np.dtype(dtype))
-    return found is not None and len(found[2]) < len(x)
+    "Whether the fast form is used; by both engines, or by none."
+    found = [fast_e_step(model.components[0], model.weights, x, w, np.dtype(dtype), engine)
+             for engine in (ENGINES if dtype == "float64" else ["numpy"])]
+    used = [f is not None and len(f[2]) < len(x) for f in found]
+    assert len(set(used)) == 1
+    return used[0]
 
 def assert_same(model, x, w=None, rtol=1e-9, ll=1e-11):
-    "The public E-step agrees with the careful one, in ℓ and in what the M-step makes of it."
-    a, b = model.e_step(x, w), careful(model, x, w)
-    assert_allclose(a.loglik, b.loglik, rtol=ll)
-    assert_allclose(a.weight, b.weight, rtol=rtol)
-    new, right = model.m_step(a).components[0], model.m_step(b).components[0]
+    "The public E-step agrees with the careful one, in ℓ and in what the M-step makes of it, by both engines."
+    b = careful(model, x, w)
+    right = model.m_step(b).components[0]
     std = np.sqrt(np.max(right.cov)) if isinstance(right, MultivariateNormal) else right.std.max()
-    assert_allclose(new.mean, right.mean, rtol=rtol, atol=rtol * std)
-    for name in {"cov", "std"} & vars(right).keys():
-        assert_allclose(getattr(new, name), getattr(right, name), rtol=rtol, atol=rtol * np.max(getattr(right, name)))
+    for engine in ENGINES:
+        a = model.e_step(x, w, engine=engine)
+        assert_allclose(a.loglik, b.loglik, rtol=ll)
+        assert_allclose(a.weight, b.weight, rtol=rtol)
+        new = model.m_step(a).components[0]
+        assert_allclose(new.mean, right.mean, rtol=rtol, atol=rtol * std)
+        for name in {"cov", "std"} & vars(right).keys():
+            assert_allclose(getattr(new, name), getattr(right, name), rtol=rtol, atol=rtol * np.max(getattr(right, name)))
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -113,30 +123,35 @@ def test_outliers_are_left_out_and_added(far):
     assert found is None or 17 in found[2]
     assert_same(model, x)
 
-def test_an_outlier_of_weight_0_is_nothing():
+@each_engine
+def test_an_outlier_of_weight_0_is_nothing(engine):
     x, model = problem("full")
     w = np.ones(len(x))
     x[17], w[17] = 1e140, 0
     without = model.e_step(np.delete(x, 17, axis=0))
-    assert_allclose(model.e_step(x, w).loglik, without.loglik, rtol=1e-12)
+    assert_allclose(model.e_step(x, w, engine=engine).loglik, without.loglik, rtol=1e-12)
 
-def test_an_impossible_row_is_named():
+@each_engine
+def test_an_impossible_row_is_named(engine):
     x, model = problem("full")
     x[1234] = 1e154
-    with pytest.raises(ValueError, match=r"x\[1234, 0\]"): model.e_step(np.asarray(x) * 1.)
+    with pytest.raises(ValueError, match=r"x\[1234, 0\]"): model.e_step(np.asarray(x) * 1., engine=engine)
 
 
+@each_engine
 @pytest.mark.parametrize("weight", [0, 1e-300, 1e-120, 1e-20])
-def test_tiny_weights_of_components(weight):
+def test_tiny_weights_of_components(weight, engine):
     x, model = problem("full", K=2)
     model = Mixture([1 - weight, weight], model.components)
-    assert_allclose(model.e_step(x).loglik, careful(model, x).loglik, rtol=1e-12)
-    assert_allclose(model.e_step(x).weight, careful(model, x).weight, rtol=1e-9)
+    found = model.e_step(x, engine=engine)
+    assert_allclose(found.loglik, careful(model, x).loglik, rtol=1e-12)
+    assert_allclose(found.weight, careful(model, x).weight, rtol=1e-9)
 
 
-def test_a_whole_fit_is_the_same(monkeypatch):
+@each_engine
+def test_a_whole_fit_is_the_same(monkeypatch, engine):
     x, model = problem("full", n=3000)
-    fast = fit(model, x, max_iter=50, tol=0)
+    fast = fit(model, x, max_iter=50, tol=0, engine=engine)
     monkeypatch.setattr(emlit.mixture, "_FEW", np.inf)
     slow = fit(model, x, max_iter=50, tol=0)
     assert_allclose(fast.logliks, slow.logliks, rtol=1e-12)
@@ -176,12 +191,80 @@ def test_other_precisions_are_refused(dtype):
     with pytest.raises(ValueError, match="dtype must be 'float64' or 'float32'; got"): model.e_step(x, dtype=dtype)
 
 
+@each_engine
 @pytest.mark.parametrize("K", [2, 16])
-def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(K):
+def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(K, engine):
     x, model = problem("full", n=300_000, d=2, K=K)
-    model.e_step(x[:10_000])
+    model.e_step(x[:10_000], engine=engine)
     tracemalloc.start()
-    model.m_step(model.e_step(x))
+    model.m_step(model.e_step(x, engine=engine))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < x.nbytes
+
+
+# compiled loops
+
+@pytest.mark.parametrize("n", [4095, 4096, 4097, 100_000]) # with and without a last block that is not full; one thread and several
+@pytest.mark.parametrize("d, K", [(1, 1), (1, 7), (2, 3), (7, 2), (20, 5)])
+def test_compiled_loops_for_every_size(n, d, K):
+    x, model = problem("full", n=n, d=d, K=K)
+    assert_same(model, x)
+    assert_same(model, x, np.random.default_rng(2).random(n))
+
+def test_compiled_loops_read_any_array():
+    x, model = problem("full", n=20_000, d=2)
+    wide, frozen, weights = np.zeros((20_000, 5)), x.copy(), np.ones(40_000)[::2]
+    wide[:, 1:4:2], frozen.flags.writeable = x, False
+    right = model.e_step(x)
+    for same in (np.asfortranarray(x), wide[:, 1:4:2], frozen, x.tolist(), x[::-1]):
+        for w in (None, weights, weights.astype(int), weights.tolist()):
+            assert_allclose(model.e_step(same, w, engine="numba").loglik, right.loglik, rtol=1e-13)
+    single = x.astype(np.float32) # computed in double precision
+    assert_allclose(model.e_step(single, engine="numba").loglik, model.e_step(single.astype(float)).loglik, rtol=1e-13)
+    numbers, one = x[:, 0], Mixture([.4, .6], Normal([0., 1], [1., 2]))
+    assert_allclose(one.e_step(numbers, engine="numba").loglik, one.e_step(numbers).loglik, rtol=1e-13)
+
+def test_estimators_fit_the_same_by_either_engine():
+    x, _ = problem("full", n=6000)
+    w = np.random.default_rng(3).integers(1, 3, len(x)).astype(float)
+    for structure in ("full", "tied", "diag", "spherical"):
+        a, b = (GaussianMixture(4, covariance_type=structure, engine=engine, random_state=0).fit(x, sample_weight=w) for engine in ENGINES)
+        assert a.reason_ == b.reason_ # after as many iterations but for one or two: jumps magnify rounding
+        assert_allclose(b.lower_bound_, a.lower_bound_, rtol=1e-8)
+        assert_allclose(b.predict_proba(x), a.predict_proba(x), atol=1e-3)
+
+def test_other_families_and_gaps_go_their_own_way():
+    counts = np.random.default_rng(0).poisson(3, 5000)
+    model = Mixture([.5, .5], Poisson([2., 4.]))
+    assert model.e_step(counts, engine="numba").loglik == model.e_step(counts).loglik
+    x, model = problem("full")
+    x[5, 1] = np.nan
+    assert model.e_step(x, missing="em", engine="numba").loglik == model.e_step(x, missing="em").loglik
+
+@pytest.mark.parametrize("engine, dtype, error, message", [
+    ("torch", None, ValueError, "engine must be 'numpy' or 'numba'; got 'torch'"), (1, None, ValueError, "engine must be 'numpy' or 'numba'; got 1"),
+    ("numba", "float32", ValueError, "engine must be 'numpy' with dtype='float32'; got 'numba', which computes in double precision")])
+def test_other_engines_are_refused(engine, dtype, error, message):
+    x, model = problem("full")
+    with pytest.raises(error, match=message): fit(model, x, engine=engine, dtype=dtype)
+    with pytest.raises(error, match=message): GaussianMixture(2, engine=engine, dtype=dtype).fit(x)
+
+def test_a_missing_compiler_is_named(monkeypatch):
+    monkeypatch.setattr(emlit.checks, "find_spec", lambda name: None)
+    x, model = problem("full")
+    with pytest.raises(ImportError, match=r"engine='numba' needs the package numba; pip install 'emlit\[fast\]'"): fit(model, x, engine="numba")
+
+
+def _in_a_child(pipe, model, x): pipe.send(model.e_step(x, engine="numba").loglik)
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning") # of Python, for a process with threads
+def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have():
+    x, model = problem("full", n=200_000)
+    right = model.e_step(x, engine="numba").loglik # the threads are there now
+    mine, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_in_a_child, args=(theirs, model, x), daemon=True)
+    child.start()
+    assert mine.poll(60) and mine.recv() == right
+    child.join()
