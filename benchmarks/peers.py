@@ -118,6 +118,22 @@ class EmlitNormal(Emlit):
         return seconds, Parameters(trace.model.weights, block.mean[:, None], np.square(block.std)[:, None, None])
 
 
+class EmlitNumba(Emlit):
+    "The compiled loops, for which the extra `fast` has to be installed."
+    name, module = "emlit, numba", "numba"
+    default = None
+
+    def version(self):
+        import numba
+        return numba.__version__
+
+    def refuses(self, case):
+        if case.d > 48 or case.kind == "digits": return "the careful form is used here, by either engine"
+        return super().refuses(case)
+
+    def options(self): return super().options() | {"engine": "numba"}
+
+
 class Sklearn(Peer):
     name = module = "scikit-learn"
 
@@ -267,4 +283,4 @@ class Mclust(Peer):
         return *self._run(x, Parameters(np.ones(K), np.zeros((K, d)), np.zeros((K, d, d))), 0), None
 
 
-PEERS = {p.name: p for p in (Emlit(), EmlitNormal(), Sklearn(), Tgmm(), Pomegranate(), Mlpack(), Mclust(), Mixem(), Loops())}
+PEERS = {p.name: p for p in (Emlit(), EmlitNormal(), EmlitNumba(), Sklearn(), Tgmm(), Pomegranate(), Mlpack(), Mclust(), Mixem(), Loops())}

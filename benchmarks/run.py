@@ -36,7 +36,7 @@ class Run:
             except Failed as error:
                 if name in ("emlit", "scikit-learn"): raise
                 self.absent[name] = str(error)
-            if peers is not None and name not in (*peers, "emlit", "emlit, Normal", "scikit-learn") and name in self.present:
+            if peers is not None and name not in (*peers, "emlit", "emlit, Normal", "emlit, numba", "scikit-learn") and name in self.present:
                 del self.present[name]
                 self.absent[name] = "left out by --peers"
         self.found |= {"versions": self.present | versions(), "absent": self.absent}
@@ -128,8 +128,9 @@ def _iteration(run, case):
                 one_peer["agrees"] = one_peer["relative_difference"] < AGREE
         if "emlit" in seconds: one_peer["over_emlit"] = ratios(seconds[name], seconds["emlit"])
         out["peers"][name] = one_peer
-    if case.goal and "over_emlit" in out["peers"].get("scikit-learn", {}):
-        run.goal(f"scikit-learn / emlit, one iteration, {case.name}", case.goal, out["peers"]["scikit-learn"]["over_emlit"])
+    for ours in ("emlit", "emlit, numba"):
+        if case.goal and {ours, "scikit-learn"} <= seconds.keys():
+            run.goal(f"scikit-learn / {ours}, one iteration, {case.name}", case.goal, ratios(seconds["scikit-learn"], seconds[ours]))
     _show_iteration(out)
     return out
 
@@ -162,14 +163,17 @@ def fifteen(run):
 def exponentials(run):
     "One iteration over the bare cost of its n·K exponentials."
     case = cases.TINY[0] if run.size == "tiny" else cases.ITERATION[0]
-    pairs, bare = [], []
-    run.call("emlit", tasks.iterate, "emlit", case, 1)
+    names = [name for name in ("emlit", "emlit, numba") if name in run.present]
+    pairs, bare = {name: [] for name in names}, []
+    for name in names: run.call(name, tasks.iterate, name, case, 1)
     for _ in range(run.repeats):
-        pairs.append(run.pair("emlit", case))
+        for name in names: pairs[name].append(run.pair(name, case))
         bare.append(run.call("emlit", tasks.exponentials, case.n, case.K))
-    seconds = an_iteration(pairs, case.m)
-    out = {"name": case.name, "iteration": spread(seconds), "exponentials": spread(bare), "ratio": ratios(seconds, bare)}
-    run.goal(f"one iteration / its bare exponentials, {case.name} (better: 2)", 3, out["ratio"], at_least=False)
+    out = {"name": case.name, "exponentials": spread(bare), "iteration": {}, "ratio": {}}
+    for name in names:
+        seconds = an_iteration(pairs[name], case.m)
+        out["iteration"][name], out["ratio"][name] = spread(seconds), ratios(seconds, bare)
+        run.goal(f"one iteration{name.removeprefix('emlit')} / its bare exponentials, {case.name} (better: 2)", 3, out["ratio"][name], at_least=False)
     return out
 
 

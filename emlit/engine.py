@@ -225,7 +225,7 @@ def _adder(engine, n, K, F):
     "What adds up the blocks, the rows of a block, and the cost as `in_threads` counts it."
     if engine == "numba":
         from emlit.compiled import sum_blocks
-        return sum_blocks, 256, np.inf if n * K * (F + 20) > 5e6 else 0
+        return sum_blocks, 512 if F < 64 else 256, np.inf if n * K * (F + 20) > 5e6 else 0
     size = int(np.clip(_CACHE // (F + K), *_ROWS))
     return _sum_blocks, size, 4 * n * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
 

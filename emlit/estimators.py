@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import families, selection
 from .acceleration import METHODS
-from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_sample_weight, as_tolerance
+from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
 from .missing import filled
@@ -213,8 +213,7 @@ class _Checked(_MixtureEstimator):
         if self.missing is not None: _one_of(self.missing, "missing", ["em"])
         dtype = as_dtype("float64" if self.dtype is None else self.dtype)
         if self.engine is not None: as_engine(self.engine, dtype)
-        if not isinstance(self.warm_start, (bool, np.bool_)):
-            raise TypeError(f"warm_start must be True or False; got {self.warm_start!r}")
+        for name in ("warm_start", "progress"): as_flag(getattr(self, name), name)
         _as_generator(self.random_state)
 
     def _read(self, X, reset=False):
@@ -723,6 +722,6 @@ def _cells(n_components, structures, structured):
 
 def _counted(jobs, total, progress):
     "The same jobs, with tqdm's bar if asked for."
-    if not progress: return jobs
+    if not as_flag(progress, "progress"): return jobs
     from tqdm import tqdm
     return tqdm(jobs, total=total, desc="select", unit="fit")

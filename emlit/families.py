@@ -1049,6 +1049,8 @@ class MultivariateNormal(_Factored):
     def _inverse(self): return _inverse(self._scale) # of full and tied
 
     @property
+    def n_components(self) -> int: return len(self.mean)
+    @property
     def n_parameters(self) -> int:
         K, d = self.mean.shape
         triangle = d * (d + 1) // 2
@@ -1064,7 +1066,10 @@ class MultivariateNormal(_Factored):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        x, mean, scale = self.check(x), self.mean, self._scale
+        return self._log_prob(self.check(x))
+
+    def _log_prob(self, x): # x was read
+        mean, scale = self.mean, self._scale
         if self.structure == "full": return _log_full(x, mean, scale, self._inverse)
         if self.structure == "tied": return _log_shared(x, mean, scale, self._inverse)
         return _log_normal(x, mean, _as_table(scale, self.structure, mean.shape))
@@ -1073,8 +1078,9 @@ class MultivariateNormal(_Factored):
         """First and second moments, given responsibilities r of shape (n, K).
 
         square: (K, d, d) for full and tied, else its diagonals, (K, d)."""
-        x, r = self._pair(x, r)
-        return _moments(x, r, self.mean, outer=self.structure in ("full", "tied"))
+        return self._statistics(*self._pair(x, r))
+
+    def _statistics(self, x, r): return _moments(x, r, self.mean, outer=self.structure in ("full", "tied"))
 
     def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":
         """The mean, and the scatter about it (about the frozen mean, if that is frozen), as the structure says.
@@ -1175,8 +1181,8 @@ def scale_floor(
 ) -> np.ndarray:        # the floor: (d, d) for full and tied, (d,) for diag and tied_diag, else a number
     """A floor for covariances, measured by the data: independent of units and origin, and untouched by healthy components.
 
-    Raises ValueError for a structure that is unknown."""
-    x = as_array(x, "x", ndim=(1, 2))
+    Raises ValueError for a structure that is unknown and for a ratio outside [0, 1]."""
+    x, ratio = as_array(x, "x", ndim=(1, 2)), as_probabilities(ratio, "ratio", ndim=(0,))
     columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
     _refuse_huge(columns)
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])

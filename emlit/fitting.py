@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
-from .checks import as_count, as_dtype, as_sample_weight, as_tolerance
+from .checks import as_count, as_dtype, as_flag, as_sample_weight, as_tolerance
 from .families import Degenerate
 from .missing import refuse_empty_columns
 from .mixture import Mixture, frozen_names
@@ -344,7 +344,7 @@ def _guarded(model):
 # %% ../nbs/03_em.ipynb #ccd236b9
 def _with_progress(path, max_iter, progress):
     "The same steps, with tqdm's bar if asked for."
-    if not progress: return path
+    if not as_flag(progress, "progress"): return path
     from tqdm import tqdm
     return tqdm(path, total=max_iter + 1, desc="EM", unit="step")
 

@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
-from .engine import fast_e_step, in_threads
+from .engine import cores, fast_e_step, in_threads
 from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
@@ -104,19 +104,26 @@ def _inside(blocks, x):
 # %% ../nbs/05_mixture.ipynb #2ddaf9dc
 def _log_f(block, x):
     "The block's log-densities; NumPy would stretch a wrong shape, such as (n,), to fit."
+    if type(block) is MultivariateNormal: return block._log_prob(x) # which need not read x again
     log_f = block.log_prob(x)
     if np.shape(log_f) == (len(x), block.n_components): return log_f
     raise ValueError(f"{type(block).__name__}.log_prob must return shape {(len(x), block.n_components)}, "
                      f"a column for each component; got {np.shape(log_f)}")
 
+def _statistics(block, x, r):
+    "The block's statistics of rows that were read."
+    return block._statistics(x, r) if type(block) is MultivariateNormal else block.statistics(x, r)
+
 # %% ../nbs/05_mixture.ipynb #a805f82e
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
+    if len(inside) == 1:
+        with np.errstate(divide="ignore"): return _log_f(mixture.components[0], x) + np.log(mixture.weights) # a weight of 0 gives −inf
     out, end = np.full((len(x), mixture.n_components), -np.inf), 0
     for block, rows in zip(mixture.components, inside):
         start, end, seen = end, end + block.n_components, x[rows]
         if len(seen): out[rows, start:end] = _log_f(block, seen)
-    with np.errstate(divide="ignore"): return out + np.log(mixture.weights) # a weight of 0 gives −inf
+    with np.errstate(divide="ignore"): return out + np.log(mixture.weights)
 
 # %% ../nbs/05_mixture.ipynb #0e66b170
 _BLOCK = 2**18 # numbers in a slice of the E-step: small enough to stay in the processor's cache
@@ -127,6 +134,7 @@ def _slices(rows, width):
     "Slices of rows: `rows` is a `range`, or an array of row numbers."
     parts = -(-len(rows) * width // _BLOCK)
     if parts <= 1: return [rows]
+    parts += -parts % cores() # as many for each thread
     ends = np.linspace(0, len(rows), min(parts, len(rows)) + 1).astype(int) # all of the same size
     return [rows[a:b] for a, b in zip(ends, ends[1:])]
 
@@ -141,7 +149,7 @@ def _e_step(mixture, x, w, rows):
     ends = np.cumsum([b.n_components for b in mixture.components[:-1]])
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1) if len(ends) else [r])
     loglik = float(log_p.sum() if w is None else w @ log_p)
-    return Expectation(loglik, tuple(b.statistics(x[seen], r_b[seen]) for b, seen, r_b in parts))
+    return Expectation(loglik, tuple(_statistics(b, x[seen], r_b[seen]) for b, seen, r_b in parts))
 
 # %% ../nbs/05_mixture.ipynb #e1f0c9a4
 def _e_step_exact(mixture, x, w, rows):

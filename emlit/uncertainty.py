@@ -16,7 +16,7 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
-from .checks import as_array, as_count, as_rng, as_sample_weight
+from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
 from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
@@ -698,7 +698,7 @@ def _quiet_fit(model, x, options):
 def _spread_out(work, tasks, n_jobs, progress, title):
     "work(*task) for all tasks, in their order; in parallel by joblib, with a bar by tqdm."
     bar = iter
-    if progress:
+    if as_flag(progress, "progress"):
         from tqdm import tqdm
         bar = lambda it: tqdm(it, total=len(tasks), desc=title)
     if n_jobs == 1: return [work(*task) for task in bar(tasks)]

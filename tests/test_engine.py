@@ -251,7 +251,7 @@ def test_other_engines_are_refused(engine, dtype, error, message):
     with pytest.raises(error, match=message): GaussianMixture(2, engine=engine, dtype=dtype).fit(x)
 
 def test_a_missing_compiler_is_named(monkeypatch):
-    monkeypatch.setattr(emlit.checks, "find_spec", lambda name: None)
+    monkeypatch.setattr(emlit.checks, "_installed", lambda package: False)
     x, model = problem("full")
     with pytest.raises(ImportError, match=r"engine='numba' needs the package numba; pip install 'emlit\[fast\]'"): fit(model, x, engine="numba")
 
