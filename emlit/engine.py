@@ -7,7 +7,8 @@ __all__ = ['precisions', 'natural_parameters', 'features', 'block_e_step', 'canc
 
 # %% ../nbs/12_speed.ipynb #1e02c1e7
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 import numpy as np
@@ -193,18 +194,35 @@ def _pool(threads):
 if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_pool.cache_clear) # a forked process has none of them
 
 # %% ../nbs/12_speed.ipynb #742baf25
+def _take_turns(work, portions, helpers):
+    "work(portion) for all portions, in their order; whoever is free takes the next one."
+    results, todo = [None] * len(portions), deque(enumerate(portions))
+    def run():
+        while todo:
+            try: t, portion = todo.popleft()
+            except IndexError: return # another thread was faster
+            results[t] = work(portion)
+    busy = [_pool(helpers).submit(run) for _ in range(helpers)]
+    try: run()
+    finally:
+        todo.clear() # after an error nobody needs the rest
+        busy = [helper for helper in busy if not helper.cancel()]
+        wait(busy)
+    for helper in busy: helper.result() # raises what went wrong there
+    return results
+
 def in_threads(
     work,   # a function of several items; it returns one result for all of them
     items,  # a sequence that can be sliced
     flops,  # what the matrix products cost in all
-) -> list:  # the results, one for each thread
+) -> list:  # the results, each for a part of the items; the same parts in the same order in every run
     "Share the items among as many threads as BLAS may use, if the products are long enough; BLAS then uses one in each."
     if flops < 1e7: return [work(items)]
     threads = cores()
     with _blas().limit(limits=1):
         if threads == 1 or flops < 2e8 or len(items) < 2: return [work(items)]
-        others = [_pool(threads - 1).submit(work, items[t::threads]) for t in range(1, threads)]
-        return [work(items[::threads]), *(other.result() for other in others)]
+        parts = min(len(items), 4 * threads)
+        return _take_turns(work, [items[t::parts] for t in range(parts)], threads - 1)
 
 # %% ../nbs/12_speed.ipynb #e216a25b
 def _sum_blocks(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F), rows that are too far out
