@@ -19,7 +19,7 @@ def _exp(row, whole):
     "e^v in the place of each v ≤ 0, equation (12.40); `whole` is room for as many integers."
     power = whole.view(np.float64)
     for i in range(len(row)):
-        v = max(row[i], -708.0) # below, 2^m has no place: the result stays near 10⁻³⁰⁸
+        v = max(row[i], -690.0) # below, 2^m has no place soon: the result stays at 10⁻³⁰⁰
         power[i] = v * 1.4426950408889634 + 6755399441055744.0
         m = power[i] - 6755399441055744.0
         r = (v - m * 0.6931471803691238) - m * 1.9082149292705877e-10

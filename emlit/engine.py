@@ -85,6 +85,7 @@ def features(
 # %% ../nbs/12_speed.ipynb #e41ff206
 _KINDS = np.dtype("float64"), np.dtype("float32")
 _FAR = {kind: np.finfo(kind).tiny**0.65 for kind in _KINDS} # 10⁻²⁰⁰ and 10⁻²⁵
+_LEAST = dict(zip(_KINDS, (np.float64(-690), np.float32(-80)))) # of the exponents
 
 # %% ../nbs/12_speed.ipynb #d459a58e
 def block_e_step(
@@ -97,7 +98,9 @@ def block_e_step(
     "The E-step of one block: (12.3), exponentials, (12.5)."
     phi, joint, far = phi[:, :len(x)], joint[:, :len(x)], ()
     features(x, centre, phi, dense)
-    np.exp(np.matmul(A, phi, out=joint), out=joint)
+    np.matmul(A, phi, out=joint)
+    if joint.min() < _LEAST[A.dtype]: np.maximum(joint, _LEAST[A.dtype], out=joint)
+    np.exp(joint, out=joint)
     total = np.ones(len(A), A.dtype) @ joint
     if not total.min() > _FAR[A.dtype]:
         far = np.flatnonzero(~(total > _FAR[A.dtype]))
