@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['sum_blocks']
 
-# %% ../nbs/12c_compiled.ipynb #a085a0dd
+# %% ../nbs/12c_compiled.ipynb #06630e1a
 import numpy as np
 from numba import njit
 
 from .engine import _FAR, _pairs
 
-# %% ../nbs/12c_compiled.ipynb #d4a4f494
+# %% ../nbs/12c_compiled.ipynb #f634af92
 _HOW = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 @njit(**_HOW)
@@ -19,7 +19,7 @@ def _exp(row, whole):
     "e^v in the place of each v ≤ 0, equation (12.40); `whole` is room for as many integers."
     power = whole.view(np.float64)
     for i in range(len(row)):
-        v = max(row[i], -690.0) # below, 2^m has no place soon: the result stays at 10⁻³⁰⁰
+        v = max(row[i], -690.0) # as in the previous chapter; 2^m ends at m = −1022
         power[i] = v * 1.4426950408889634 + 6755399441055744.0
         m = power[i] - 6755399441055744.0
         r = (v - m * 0.6931471803691238) - m * 1.9082149292705877e-10
@@ -29,7 +29,7 @@ def _exp(row, whole):
     for i in range(len(row)): whole[i] = (whole[i] + 1023) << 52
     for i in range(len(row)): row[i] *= power[i]
 
-# %% ../nbs/12c_compiled.ipynb #4c8bcd20
+# %% ../nbs/12c_compiled.ipynb #7e868424
 @njit(**_HOW)
 def _features(x, at, rows, centre, i, j, phi):
     "φ of the rows from `at` on, one feature in each row; `i` and `j` are the pairs of columns."
@@ -40,7 +40,7 @@ def _features(x, at, rows, centre, i, j, phi):
     for f in range(len(i)):
         for r in range(rows): phi[1 + d + f, r] = phi[1 + i[f], r] * phi[1 + j[f], r]
 
-# %% ../nbs/12c_compiled.ipynb #8292869c
+# %% ../nbs/12c_compiled.ipynb #b2c41cf7
 @njit(**_HOW)
 def _densities(joint, total, whole):
     "Exponentials of the (K, b) log-densities, in their place, and the sums over components."
@@ -49,28 +49,26 @@ def _densities(joint, total, whole):
         _exp(joint[k], whole)
         for r in range(len(total)): total[r] += joint[k, r]
 
-# %% ../nbs/12c_compiled.ipynb #a3176d66
+# %% ../nbs/12c_compiled.ipynb #17445751
 @njit(**_HOW)
-def _leave_out(total, at, rows, phi, joint, least, far):
-    "Take out the rows whose sum is no more than `least`, and note their numbers."
-    for r in range(rows):
-        if not total[r] > least:
-            far.append(at + r)
-            total[r], phi[:, r], joint[:, r] = 1, 0, 0
-
-# %% ../nbs/12c_compiled.ipynb #18d49f7f
-@njit(**_HOW)
-def _sum_of_logs(total, w, at, rows):
-    "Σ log p(x_i) less the largest peak; Σ w_i log p(x_i) where there are weights."
+def _each_row(total, w, at, rows, phi, joint, least, far):
+    "Σ log p(x_i) less the largest peak, Σ w_i log p(x_i) with weights; 1 / p(x_i), or w_i / p(x_i), in the place of p(x_i)."
     found, product = 0.0, 1.0
     for r in range(rows):
-        if len(w): found += w[at + r] * np.log(total[r])
+        p = total[r]
+        if not p > least: # left out, and noted
+            far.append(at + r)
+            p, phi[:, r], joint[:, r] = 1.0, 0, 0
+        if len(w):
+            found += w[at + r] * np.log(p)
+            total[r] = w[at + r] / p
         else:
-            product *= total[r]
+            product *= p
+            total[r] = 1 / p
             if not 1e-100 < product < 1e100: found, product = found + np.log(product), 1.0
     return found + np.log(product)
 
-# %% ../nbs/12c_compiled.ipynb #1e7ebcbb
+# %% ../nbs/12c_compiled.ipynb #5b6f6f45
 @njit(**_HOW)
 def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
     "The E-steps of the blocks that begin at first, first + step, …: ℓ less peaks, S of (12.5), rows left out."
@@ -83,17 +81,13 @@ def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
         _features(x, at, rows, centre, i, j, phi)
         np.dot(A, phi, joint)
         _densities(joint, total, whole)
-        _leave_out(total, at, rows, phi, joint, least, far)
-        loglik += _sum_of_logs(total, w, at, rows)
-        for r in range(size): total[r] = 1 / total[r]
-        if len(w):
-            for r in range(rows): total[r] *= w[at + r]
+        loglik += _each_row(total, w, at, rows, phi, joint, least, far)
         for k in range(len(small)):
             for r in range(size): small[k, r] *= total[r]
         S += np.dot(phi, joint.T)
     return loglik, S, far
 
-# %% ../nbs/12c_compiled.ipynb #f2dca655
+# %% ../nbs/12c_compiled.ipynb #a8ec7605
 def sum_blocks(
     x, w,   # (n, d), and (n,) or None: the data, and how often each row counts
     plan,   # natural parameters, the largest peak, the centre: see `emlit.engine`

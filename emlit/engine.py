@@ -8,8 +8,10 @@ __all__ = ['precisions', 'natural_parameters', 'features', 'block_e_step', 'canc
 # %% ../nbs/12_speed.ipynb #1e02c1e7
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import cache
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -176,6 +178,7 @@ def _plan(normal, weights, dtype):
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
 _CACHE = 2**17         # numbers in a block: 1 MiB
 _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, too few for temporaries that come and go page by page
+_LONG = 200_000        # multiplications in a product beyond which BLAS may share it among threads
 _WIDE = 48             # columns beyond which so many products cost as much as Cholesky factors
 
 # %% ../nbs/12_speed.ipynb #01867245
@@ -199,32 +202,32 @@ if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_pool.cac
 # %% ../nbs/12_speed.ipynb #742baf25
 def _take_turns(work, portions, helpers):
     "work(portion) for all portions, in their order; whoever is free takes the next one."
-    results, todo = [None] * len(portions), deque(enumerate(portions))
+    todo, done = deque(enumerate(portions)), SimpleQueue()
     def run():
         while todo:
             try: t, portion = todo.popleft()
             except IndexError: return # another thread was faster
-            results[t] = work(portion)
-    busy = [_pool(helpers).submit(run) for _ in range(helpers)]
-    try: run()
-    finally:
-        todo.clear() # after an error nobody needs the rest
-        busy = [helper for helper in busy if not helper.cancel()]
-        wait(busy)
-    for helper in busy: helper.result() # raises what went wrong there
-    return results
+            try: done.put((t, work(portion), None))
+            except Exception as error: done.put((t, None, error))
+    for _ in range(helpers): _pool(helpers).submit(run)
+    run()
+    found = sorted((done.get() for _ in portions), key=lambda one: one[0])
+    for _, _, error in found:
+        if error is not None: raise error
+    return [result for _, result, _ in found]
 
 def in_threads(
     work,   # a function of several items; it returns one result for all of them
     items,  # a sequence that can be sliced
     flops,  # what the matrix products cost in all
+    size=np.inf, # multiplications in one of them
 ) -> list:  # the results, each for a part of the items; the same parts in the same order in every run
     "Share the items among as many threads as BLAS may use, if the products are long enough; BLAS then uses one in each."
     if flops < 1e7: return [work(items)]
     threads = cores()
-    with _blas().limit(limits=1):
+    with _blas().limit(limits=1) if size > _LONG else nullcontext(): # to limit it takes as long as a thousand rows
         if threads == 1 or flops < 2e8 or len(items) < 2: return [work(items)]
-        parts = min(len(items), 4 * threads)
+        parts = min(len(items), 3 * threads)
         return _take_turns(work, [items[t::parts] for t in range(parts)], threads - 1)
 
 # %% ../nbs/12_speed.ipynb #e216a25b
@@ -267,7 +270,7 @@ def fast_e_step(
     K, F = plan[0].shape
     add, size, flops = _adder(engine, len(x), K, F)
     work = lambda starts: add(x, w, plan, dense, starts, size)
-    logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops))
+    logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops, K * F * size))
     S, far = sum(sums), np.sort(np.concatenate(far)) if len(far) > 1 else far[0]
     if not _trusted(S, x.shape[1], structure, dtype): return None
     m = _unpack(S, plan[2].astype(float), dense)

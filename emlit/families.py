@@ -907,6 +907,7 @@ def _covariance(scatter, weight, structure): # (K, d, d) for full and tied, else
 # %% ../nbs/04_families.ipynb #7cac53c1
 def _inverse(L): # (d, d) or (K, d, d), lower triangles
     "L⁻¹ by substitution, column by column."
+    if L.shape[-1] == 1: return 1 / L
     if L.ndim == 2: return dtrtri(L, lower=1)[0]
     return np.stack([dtrtri(l, lower=1)[0] for l in L])
 
