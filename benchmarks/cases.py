@@ -41,7 +41,7 @@ def _round(n):
 
 
 ITERATION = [
-    Case(10**6, 2, 8, 3, goal=30), Case(10**5, 1, 3, 30, goal=20), Case(10**5, 8, 8, 10, goal=15),
+    Case(10**6, 2, 8, 3, goal=30), Case(10**5, 1, 3, 100, goal=20), Case(10**5, 8, 8, 10, goal=15),
     Case(2 * 10**5, 16, 16, 3, goal=8), Case(5 * 10**4, 64, 10, 3, goal=3),
     Case(1797, 41, 110, 5, goal=5, reg=1e-6, kind="digits")]
 TINY = [Case(400, 2, 3, 3, goal=30), Case(300, 1, 2, 3, goal=20)] # for the smoke test: nothing to learn from
