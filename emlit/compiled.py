@@ -5,54 +5,57 @@
 # %% auto #0
 __all__ = ['sum_blocks']
 
-# %% ../nbs/12c_compiled.ipynb #06630e1a
+# %% ../nbs/12c_compiled.ipynb #71adf8bc
 import numpy as np
 from numba import njit
 
 from .engine import _FAR, _pairs
 
-# %% ../nbs/12c_compiled.ipynb #f634af92
-_HOW = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
+# %% ../nbs/12c_compiled.ipynb #995b6a11
+_HOW = {"nogil": True, "cache": True,
+        "error_model": "numpy", "fastmath": {"contract"}}
 
 @njit(**_HOW)
 def _exp(row, whole):
-    "e^v in the place of each v ≤ 0, equation (12.40); `whole` is room for as many integers."
+    "e^v in the place of each v ≤ 0, by (12.40); `whole`: room for integers."
     power = whole.view(np.float64)
     for i in range(len(row)):
-        v = max(row[i], -690.0) # as in the previous chapter; 2^m ends at m = −1022
+        v = max(row[i], -690.0) # as in chapter 12; 2^m ends at m = −1022
         power[i] = v * 1.4426950408889634 + 6755399441055744.0
         m = power[i] - 6755399441055744.0
         r = (v - m * 0.6931471803691238) - m * 1.9082149292705877e-10
-        p = 1 / 720 + r * (1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (
-            1 / 39916800 + r * (1 / 479001600 + r * (1 / 6227020800)))))))
-        row[i] = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * p)))))
+        p = 1 / 39916800 + r * (1 / 479001600 + r * (1 / 6227020800))
+        p = 1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * p))
+        p = 1 / 120 + r * (1 / 720 + r * (1 / 5040 + r * p))
+        row[i] = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * p))))
     for i in range(len(row)): whole[i] = (whole[i] + 1023) << 52
     for i in range(len(row)): row[i] *= power[i]
 
-# %% ../nbs/12c_compiled.ipynb #7e868424
+# %% ../nbs/12c_compiled.ipynb #439bad69
 @njit(**_HOW)
 def _features(x, at, rows, centre, i, j, phi):
-    "φ of the rows from `at` on, one feature in each row; `i` and `j` are the pairs of columns."
+    "The features of rows from `at` on; i and j are the pairs of columns."
     d = len(centre)
     phi[0, :rows], phi[:, rows:] = 1, 0
     for c in range(d):
         for r in range(rows): phi[1 + c, r] = x[at + r, c] - centre[c]
     for f in range(len(i)):
-        for r in range(rows): phi[1 + d + f, r] = phi[1 + i[f], r] * phi[1 + j[f], r]
+        for r in range(rows):
+            phi[1 + d + f, r] = phi[1 + i[f], r] * phi[1 + j[f], r]
 
-# %% ../nbs/12c_compiled.ipynb #b2c41cf7
+# %% ../nbs/12c_compiled.ipynb #a2304a8c
 @njit(**_HOW)
 def _densities(joint, total, whole):
-    "Exponentials of the (K, b) log-densities, in their place, and the sums over components."
+    "Exponentials of the (K, b) log-densities, and their sums over components."
     total[:] = 0
     for k in range(len(joint)):
         _exp(joint[k], whole)
         for r in range(len(total)): total[r] += joint[k, r]
 
-# %% ../nbs/12c_compiled.ipynb #17445751
+# %% ../nbs/12c_compiled.ipynb #a8ab656b
 @njit(**_HOW)
 def _each_row(total, w, at, rows, phi, joint, least, far):
-    "Σ log p(x_i) less the largest peak, Σ w_i log p(x_i) with weights; 1 / p(x_i), or w_i / p(x_i), in the place of p(x_i)."
+    "Σ w_i log p(x_i), less the largest peak; w_i / p(x_i) in place of p(x_i)."
     found, product = 0.0, 1.0
     for r in range(rows):
         p = total[r]
@@ -65,16 +68,17 @@ def _each_row(total, w, at, rows, phi, joint, least, far):
         else:
             product *= p
             total[r] = 1 / p
-            if not 1e-100 < product < 1e100: found, product = found + np.log(product), 1.0
+            if not 1e-100 < product < 1e100:
+                found, product = found + np.log(product), 1.0
     return found + np.log(product)
 
-# %% ../nbs/12c_compiled.ipynb #5b6f6f45
+# %% ../nbs/12c_compiled.ipynb #4b1fa018
 @njit(**_HOW)
 def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
-    "The E-steps of the blocks that begin at first, first + step, …: ℓ less peaks, S of (12.5), rows left out."
+    "The blocks at first, first + step, …: ℓ less peaks, S, rows left out."
     (K, F), far = A.shape, [r for r in range(0)] # an empty list of integers
-    phi, joint, S = np.empty((F, size)), np.empty((K, size)), np.zeros((F, K))
-    total, whole, loglik = np.empty(size), np.empty(size, np.int64), 0.0
+    phi, joint, total = np.empty((F, size)), np.empty((K, size)), np.empty(size)
+    S, whole, loglik = np.zeros((F, K)), np.empty(size, np.int64), 0.0
     small = joint if K < F else phi
     for at in range(first, stop, step):
         rows = min(size, len(x) - at)
@@ -87,17 +91,19 @@ def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
         S += np.dot(phi, joint.T)
     return loglik, S, far
 
-# %% ../nbs/12c_compiled.ipynb #a8ec7605
+# %% ../nbs/12c_compiled.ipynb #c00abc66
 def sum_blocks(
-    x, w,   # (n, d), and (n,) or None: the data, and how often each row counts
-    plan,   # natural parameters, the largest peak, the centre: see `emlit.engine`
+    x, w,   # (n, d), and (n,) or None: data, and how often each row counts
+    plan,   # natural parameters, the largest peak, the centre
     dense,  # whether the features hold all products
     starts, # a range: where this thread's blocks begin
     size,   # rows in a block
-) -> tuple: # ℓ less peaks; S of (12.5), (K, F); which rows are too far out and were left out
+) -> tuple: # ℓ less peaks; S of (12.5), (K, F); rows that were left out
     "Add up the E-steps of some blocks in machine code, in double precision."
     A, _, centre = plan
-    pairs = _pairs(len(centre)) if dense else (np.arange(len(centre)),) * 2
+    d = len(centre)
+    pairs = _pairs(d) if dense else (np.arange(d), np.arange(d))
     w = np.empty(0) if w is None else w
-    loglik, S, far = _loops(x, w, starts.start, starts.stop, starts.step, size, A, centre, *pairs, _FAR[A.dtype])
+    where = starts.start, starts.stop, starts.step, size
+    loglik, S, far = _loops(x, w, *where, A, centre, *pairs, _FAR[A.dtype])
     return loglik, S.T, np.array(far, dtype=int)

@@ -700,6 +700,7 @@ def select(
     An estimator without `covariance_type` is fitted once for each number. A cell that cannot be fitted is listed with its
     message; if none can, the first error is raised. Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     _one_of(criterion, "criterion", _CRITERIA)
+    progress = as_flag(progress, "progress")
     base = GaussianMixture(random_state=0, n_init=3) if estimator is None else estimator
     cells = _cells(n_components, structures, "covariance_type" in base.get_params())
     grid = [clone(base).set_params(**{_PARAMETERS[k]: v for k, v in cell.items() if v is not None}) for cell in cells]
@@ -722,6 +723,6 @@ def _cells(n_components, structures, structured):
 
 def _counted(jobs, total, progress):
     "The same jobs, with tqdm's bar if asked for."
-    if not as_flag(progress, "progress"): return jobs
+    if not progress: return jobs
     from tqdm import tqdm
     return tqdm(jobs, total=total, desc="select", unit="fit")

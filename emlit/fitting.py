@@ -284,8 +284,9 @@ def _nearest_pair(model, x):
     r, pair, least = np.exp(joint[alive] - log_p), None, np.inf
     for a in range(len(alive) - 1):
         share = r[a] + r[a + 1:]
-        with np.errstate(invalid="ignore"): gap = log_f[a + 1:] - log_f[a]
-        square = np.where(share > 0, gap, 0.0)**2
+        with np.errstate(over="ignore", invalid="ignore"): # inf: far apart
+            gap = log_f[a + 1:] - log_f[a]
+            square = np.where(share > 0, gap, 0.0)**2
         mean = (share * square).sum(1) / np.maximum(share.sum(1), 1e-300)
         b = int(mean.argmin())
         if mean[b] < least:
