@@ -150,8 +150,9 @@ class _Matrices(_Sums):
     def near(self, s):
         if not super().near(s): return False
         seen = s.weight > 0
-        n, total = s.weight[seen, None, None], (self.white @ s.total[:, :, None])[seen]
-        cov = self._whiten(s.square)[seen] / n - total @ total.swapaxes(1, 2) / n**2
+        n = s.weight[seen, None, None]
+        mean = (self.white @ s.total[:, :, None])[seen] / n
+        cov = self._whiten(s.square)[seen] / n - mean @ mean.swapaxes(1, 2)
         return bool(np.isfinite(cov).all() and np.all(np.linalg.eigvalsh(cov) >= 0.1))
 
 # %% ../nbs/12b_acceleration.ipynb #e9e64fc8
@@ -258,6 +259,7 @@ def _noise(objective, eps): return 16 * eps * abs(objective) # whatever the unit
 
 def _slow(run):
     "True where gains shrink by less than a tenth from step to step."
+    if not np.isfinite(run[-3:]).all(): return False # impossible under the prior
     gains = np.diff(run[-3:])
     return len(gains) == 2 and bool(np.all(gains > 0)) and gains[1] > 0.9 * gains[0]
 
