@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 import fuzz
-from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Normal, Poisson, Stats, fit, match, permute, standard_errors
+from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Moments, Normal, Poisson, Stats, fit, match, permute, standard_errors
+from emlit.acceleration import _Matrices, _slow
+from emlit.fitting import _nearest_pair
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -71,3 +73,14 @@ def test_a_finding_is_found(monkeypatch):
 def test_a_precision_is_read_whatever_else_is_asked(given, dtype):
     with pytest.raises(ValueError, match="dtype must be 'float64' or 'float32'"):
         fit(Mixture([.5, .5], Normal([-1., 2.], [1., 2.])), np.array([4., 3, -1, 5]), dtype=dtype, **given)
+
+def test_objectives_of_minus_infinity_are_quiet():
+    assert not _slow((-np.inf,) * 3)
+
+def test_a_component_with_next_to_no_data_is_measured_quietly():
+    weight = np.array([1e-200, 5.])
+    stats = Moments(weight, np.zeros((2, 2)), weight[:, None, None] * np.eye(2), np.zeros((2, 2)))
+    assert _Matrices(stats, False).near(stats)
+
+def test_densities_of_any_size_are_compared_quietly():
+    assert _nearest_pair(Mixture([.5, .5], Normal([0., 1.], [1e-100, 1e-100])), np.array([0., 1.])) == (None, np.inf)
