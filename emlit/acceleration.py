@@ -126,7 +126,7 @@ class _Matrices(_Sums):
         cov = stats.about(self.origin).square / _per(self.n, stats.square)
         value, vector = np.linalg.eigh((cov + cov.swapaxes(1, 2)) / 2)
         top = value[:, -1:]
-        root = np.sqrt(np.where(top > 0, np.maximum(value, 1e-14 * top), 1.0))[:, None]
+        root = np.sqrt(np.where(top > 1e-290, np.maximum(value, 1e-14 * top), 1.0))[:, None]
         self.colour, self.white = vector * root, (vector / root).swapaxes(1, 2)
 
     def _whiten(self, square): return self.white @ square @ self.white.swapaxes(1, 2)

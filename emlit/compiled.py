@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['sum_blocks']
 
-# %% ../nbs/12c_compiled.ipynb #71adf8bc
+# %% ../nbs/12c_compiled.ipynb #b7b49524
 import numpy as np
 from numba import njit
 
 from .engine import _FAR, _pairs
 
-# %% ../nbs/12c_compiled.ipynb #995b6a11
+# %% ../nbs/12c_compiled.ipynb #e3123c6c
 _HOW = {"nogil": True, "cache": True,
         "error_model": "numpy", "fastmath": {"contract"}}
 
@@ -31,7 +31,7 @@ def _exp(row, whole):
     for i in range(len(row)): whole[i] = (whole[i] + 1023) << 52
     for i in range(len(row)): row[i] *= power[i]
 
-# %% ../nbs/12c_compiled.ipynb #439bad69
+# %% ../nbs/12c_compiled.ipynb #5ef47563
 @njit(**_HOW)
 def _features(x, at, rows, centre, i, j, phi):
     "The features of rows from `at` on; i and j are the pairs of columns."
@@ -43,7 +43,7 @@ def _features(x, at, rows, centre, i, j, phi):
         for r in range(rows):
             phi[1 + d + f, r] = phi[1 + i[f], r] * phi[1 + j[f], r]
 
-# %% ../nbs/12c_compiled.ipynb #a2304a8c
+# %% ../nbs/12c_compiled.ipynb #81212154
 @njit(**_HOW)
 def _densities(joint, total, whole):
     "Exponentials of the (K, b) log-densities, and their sums over components."
@@ -52,10 +52,10 @@ def _densities(joint, total, whole):
         _exp(joint[k], whole)
         for r in range(len(total)): total[r] += joint[k, r]
 
-# %% ../nbs/12c_compiled.ipynb #a8ab656b
+# %% ../nbs/12c_compiled.ipynb #8b4772c0
 @njit(**_HOW)
 def _each_row(total, w, at, rows, phi, joint, least, far):
-    "Σ w_i log p(x_i), less the largest peak; w_i / p(x_i) in place of p(x_i)."
+    "Σ w_i log total_i, and w_i / total_i in the place of total_i."
     found, product = 0.0, 1.0
     for r in range(rows):
         p = total[r]
@@ -72,7 +72,7 @@ def _each_row(total, w, at, rows, phi, joint, least, far):
                 found, product = found + np.log(product), 1.0
     return found + np.log(product)
 
-# %% ../nbs/12c_compiled.ipynb #4b1fa018
+# %% ../nbs/12c_compiled.ipynb #73105f6f
 @njit(**_HOW)
 def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
     "The blocks at first, first + step, …: ℓ less peaks, S, rows left out."
@@ -91,7 +91,7 @@ def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
         S += np.dot(phi, joint.T)
     return loglik, S, far
 
-# %% ../nbs/12c_compiled.ipynb #c00abc66
+# %% ../nbs/12c_compiled.ipynb #fe78e2a0
 def sum_blocks(
     x, w,   # (n, d), and (n,) or None: data, and how often each row counts
     plan,   # natural parameters, the largest peak, the centre

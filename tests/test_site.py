@@ -57,6 +57,12 @@ def site():
     return {p.name: Links(p.read_text(encoding="utf-8")) for p in DOCS.glob("*.html")}
 
 
+@each_page
+def test_no_page_shows_a_warning_by_accident(name):
+    "A warning that a reader should see is caught and printed; others name a file that was made for the kernel."
+    assert "ipykernel_" not in (DOCS / name).read_text(encoding="utf-8")
+
+
 def test_every_notebook_has_its_page(site):
     assert not set(PAGES) - set(site)
 
