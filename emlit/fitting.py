@@ -221,14 +221,14 @@ def _blur(model):
         worst = max(worst, 64 * b.cov.shape[-1] * eps / least, 8 * mean)
     return worst
 
-def _watch(objective, t, n, model=None, eps=_EPS):
+def _watch(objective, t, n, models=(None, None), eps=_EPS):
     "True, with a warning, if ℓ fell; no EM does that, so steps are wrong."
     if len(objective) < 2: return False
     before, after = objective[-2:]
     allowed = max(1e-10, 8 * eps) * (abs(before) + n)
     if after >= before - allowed: return False # not so for a nan
-    if after >= before - n * _blur(model): return False
-    blocks = getattr(model, "components", ())
+    if after >= before - n * max(map(_blur, models)): return False
+    blocks = getattr(models[-1], "components", ())
     floors = [getattr(b, "floor", None) for b in blocks]
     if t == 1 and any(f is not None for f in floors):
         return False # the start lay below
@@ -476,8 +476,9 @@ class _Record:
         self.steps.append(step)
         if self.keep and len(self.steps) > self.keep + 1: del self.steps[1]
         last = self.climb[-2:]
+        models = [s.model for s in self.steps[-2:]] # the step comes from one
         self.fell = (self.fell
-                     or _watch(last, step.t, n, step.model, self.eps))
+                     or _watch(last, step.t, n, models, self.eps))
 
     def trace(self, reason, message, jumps):
         began = jumps and jumps.point.began
