@@ -543,11 +543,12 @@ def fit(
     before tol is met), "degenerate" (an M-step has no answer; the last good
     model is returned, with a warning), "identical" (two components are the
     same or nearly so, at a saddle, with a warning) or "guarded" (converged
-    with a component on its floor, with a warning). With tol=0 exactly max_iter iterations are
-    made, each an evaluation of the EM map, unless one is degenerate. Raises
-    ValueError or TypeError for bad arguments and for data that is impossible
-    under the start. Warns of identical components in the start, and once if
-    what EM climbs falls by more than rounding explains."""
+    with a component on its floor, with a warning). With tol=0 exactly
+    max_iter iterations are made, each an evaluation of the EM map, unless one
+    is degenerate. Raises ValueError or TypeError for bad arguments and for
+    data that is impossible under the start. Warns of identical components in
+    the start, and once if what EM climbs falls by more than rounding
+    explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     monotone = not _regularised(model)
