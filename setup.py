@@ -33,7 +33,7 @@ setup(
     package_data={"emlit": ["datasets/*"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("fast", "dev", "bench")},
+    extras_require={name: cfg[f"{name}_requirements"].split() for name in ("fast", "dask", "dev", "bench")},
     entry_points={"nbdev": [f"emlit={cfg['lib_path']}._modidx:d"]},
     zip_safe=False,
 )

@@ -6,20 +6,23 @@ __version__ = "0.1.0"
 from importlib import import_module
 
 from emlit.bound import elbo, entropy, kl, q_function
+from emlit.chunks import Chunks
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.fitting import Step, Trace, em, fit
 from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
+from emlit.online import Stream, incremental_em, online_em
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
 from emlit.uncertainty import bootstrap, bootstrap_lrt, canonical, match, multistart, permute, standard_errors
 
-__all__ = ["Bernoulli", "Binomial", "Categorical", "Degenerate", "Expectation", "Exponential", "Family", "Gamma",
-           "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial", "MultivariateNormal",
-           "Normal", "Poisson", "Prior", "Stats", "Step", "Trace", "Uniform", "Univariate", "aic", "bic", "bootstrap",
-           "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit", "icl", "impute", "kl", "match", "multistart",
-           "permute", "q_function", "regress", "scale_floor", "select", "standard_errors"]
+__all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
+           "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial",
+           "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Stream", "Trace", "Uniform",
+           "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit",
+           "icl", "impute", "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
+           "regress", "scale_floor", "select", "standard_errors"]
 
 
 def __getattr__(name):

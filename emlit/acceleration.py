@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .chunks import e_step
 from .families import (Bernoulli, Binomial, Categorical, Geometric, Moments, Multinomial,
                             Poisson, Stats)
 from .mixture import Expectation
@@ -212,7 +213,7 @@ class EMMap:
     def plain(self, point):
         "One EM step."
         model = point.model.m_step(point.expectation, **self.for_m)
-        expectation = model.e_step(self.x, **self.for_e)
+        expectation = e_step(model, self.x, **self.for_e)
         value = expectation.loglik + float(self.log_prior(model))
         return replace(point, model=model, expectation=expectation, objective=value,
                        run=(*point.run[-3:], value))
@@ -226,7 +227,7 @@ class EMMap:
     def evaluate(self, point, model):
         "The point at a proposed model; None where its E-step fails."
         try:
-            with np.errstate(all="ignore"): expectation = model.e_step(self.x, **self.for_e)
+            with np.errstate(all="ignore"): expectation = e_step(model, self.x, **self.for_e)
         except ValueError: return None # an observation is impossible there
         value = expectation.loglik + float(self.log_prior(model))
         if not np.isfinite(value): return None

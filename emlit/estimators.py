@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import families, selection
 from .acceleration import METHODS
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
+from .chunks import Chunks, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
 from .missing import filled
@@ -142,35 +143,62 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
     def fit(self, X, y=None, sample_weight=None, labels=None):
         """Fit by EM from n_init starts, and keep the best.
 
-        X: (n, d). y: ignored. sample_weight: (n,), how often each row counts.
-        labels: (n,), known components, −1 where unknown."""
+        X: (n, d), or `Chunks` of such tables: then all starts are run on a sample of the rows, and
+        only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
+        counts. labels: (n,), known components, −1 where unknown."""
         self._check()
-        X = self._read(X, reset=True)
-        w = None if sample_weight is None else as_sample_weight(sample_weight, len(X))
-        n = len(X) if w is None else np.count_nonzero(w)
-        if n < self._size(): raise ValueError("Expected n_samples >= n_components but got "
-                                              f"n_components = {self._size()}, n_samples = {n}")
-        labels = _as_labels(labels, len(X), self._size())
-        best = None
-        for i, model in enumerate(self._begin(X, w, labels)):
-            run = self._run(model, X, w, labels)
+        rows, w, n = self._rows(X, sample_weight, labels)
+        labels = _as_labels(labels, len(rows), self._size())
+        if isinstance(X, Chunks): best = self._run(self._promising(rows, w), X)
+        else: best = self._best(rows, w, labels)
+        self._keep(*best, n)
+        return self
+
+    def _promising(self, rows, w):
+        "Where to begin with all parts: the last result, if that is to go on; else the best that a sample leads to."
+        if self._warm(): return self._begin(rows, w, None)[0]
+        return self._best(rows, w, None)[0].model
+
+    def _warm(self): return self.warm_start and hasattr(self, "converged_")
+
+    def _best(self, rows, w, labels):
+        "The best of n_init runs."
+        best, n = None, len(rows) if w is None else np.count_nonzero(w)
+        for i, model in enumerate(self._begin(rows, w, labels)):
+            run = self._run(model, rows, w, labels)
             if self.verbose: _print_run(i, run[0], n, self.verbose, self.verbose_interval)
             if best is None or _merit(run[0]) > _merit(best[0]): best = run
-        self._keep(*best, n if w is None else w.sum())
-        return self
+        return best
+
+    def _rows(self, X, sample_weight, labels):
+        "The rows to start from, their weights, and how many observations there are; of Chunks, a sample."
+        if isinstance(X, Chunks):
+            if not (sample_weight is None and labels is None):
+                raise TypeError("sample_weight and labels must be None where X is Chunks, whose parts bring their own weights")
+            rows, w, n = sample(X, 50_000 + 1000 * self._size(), _as_generator(self.random_state))
+            rows = self._read(rows, reset=True)
+        else:
+            rows = self._read(X, reset=True)
+            w = None if sample_weight is None else as_sample_weight(sample_weight, len(rows))
+            n = len(rows) if w is None else w.sum()
+        found = len(rows) if w is None else np.count_nonzero(w)
+        if found < self._size(): raise ValueError("Expected n_samples >= n_components but got "
+                                                  f"n_components = {self._size()}, n_samples = {found}")
+        return rows, w, n
 
     def _begin(self, X, w, labels):
         "The starts: the last result, if that is to go on; else n_init new ones."
         full = _filled(X) if self.missing else X
-        if self.warm_start and hasattr(self, "converged_"): return [self._resume(full, w)]
+        if self._warm(): return [self._resume(full, w)]
         return self._starts(full, w, labels, _as_generator(self.random_state))
 
-    def _run(self, model, X, w, labels):
+    def _run(self, model, X, w=None, labels=None):
         "One run of EM, and the warnings it gave."
+        x = X.each(self._data) if isinstance(X, Chunks) else self._data(X)
         given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            trace = _climb(model, self._data(X), tol=self.tol, max_iter=self.max_iter, sample_weight=w,
+            trace = _climb(model, x, tol=self.tol, max_iter=self.max_iter, sample_weight=w,
                         keep="ends", progress=self.progress, **{k: v for k, v in given.items() if v is not None})
         return trace, notes
 

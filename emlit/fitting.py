@@ -9,6 +9,7 @@ __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate', 'Trace', 'fit']
 import re
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .checks import as_count, as_dtype, as_flag, as_sample_weight, as_tolerance
+from .chunks import Chunks, e_step
 from .families import Degenerate
 from .missing import refuse_empty_columns
 from .mixture import Mixture, frozen_names
@@ -34,7 +36,7 @@ def _steps(model, x, expectation, last, for_e, for_m):
         yield Step(t, model, expectation.loglik)
         if t == last: return
         model = model.m_step(expectation, **for_m)
-        expectation = model.e_step(x, **for_e)
+        expectation = e_step(model, x, **for_e)
 
 # %% ../nbs/03_em.ipynb #7e8c2b8d
 def _given(**options):
@@ -47,15 +49,19 @@ def _freezing(model, freeze):
     return {} if nothing else {"freeze": frozen_names(model, freeze)}
 
 # %% ../nbs/03_em.ipynb #06392efd
-def _first(model, x, for_e):
-    "The first E-step; refuse what is no model, or gives no finite ℓ."
+def _check_model(model):
+    "Refuse what has no E-step and M-step."
     if isinstance(model, type):
         raise TypeError("model must be a start; "
                         f"got the class {model.__name__}")
     if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
         raise TypeError("model must have e_step and m_step; "
                         f"got an object of type {type(model).__name__}")
-    first = model.e_step(x, **for_e)
+
+def _first(model, x, for_e):
+    "The first E-step; refuse what is no model, or gives no finite ℓ."
+    _check_model(model)
+    first = e_step(model, x, **for_e)
     if np.isfinite(first.loglik): return first
     raise ValueError("x must have a finite log-likelihood under the start; "
                      f"got {first.loglik}")
@@ -63,19 +69,40 @@ def _first(model, x, for_e):
 # %% ../nbs/03_em.ipynb #01b14e79
 def _read_once(model, x, for_e):
     "Data and options for later steps, which need not look for mistakes."
-    if type(model) is not Mixture or for_e.keys() & {"labels", "missing"}:
+    if (type(model) is not Mixture or isinstance(x, Chunks)
+            or for_e.keys() & {"labels", "missing"}):
         return x, for_e
     w = for_e.get("sample_weight")
     w = {} if w is None else {"sample_weight": as_sample_weight(w, len(x))}
     return model.check(x), for_e | w | {"checked": True}
 
+# %% ../nbs/03_em.ipynb #7297361f
+def _refuse_rows(options):
+    "Refuse what has an entry for each row, where data come in parts."
+    for name in options.keys() & {"sample_weight", "labels"}:
+        raise TypeError(f"{name} must be None where x is Chunks, whose parts "
+                        "bring their own sample weights, and no labels")
+
+# %% ../nbs/03_em.ipynb #1aa6783e
+def _seen(x, w):
+    "How many values each column holds, in rows that count."
+    x, counts = np.asarray(x, float), as_sample_weight(w, len(x)) > 0
+    return (~np.isnan(x[counts])).sum(axis=0)
+
+def _refuse_empty(x, w):
+    "Refuse data with a column in which every value is missing."
+    if not isinstance(x, Chunks): return refuse_empty_columns(x, w)
+    refuse_empty_columns(np.where(x.total(_seen) > 0, 0.0, np.nan)[None])
+
+# %% ../nbs/03_em.ipynb #c3b589b0
 def _begin(model, x, freeze, prior, **for_e):
     "The data, the first E-step, and what later E-steps and M-steps are told."
     for_e = _given(**for_e)
+    if isinstance(x, Chunks): _refuse_rows(for_e)
     if "dtype" in for_e: for_e["dtype"] = as_dtype(for_e["dtype"])
     missing = for_e.get("missing")
     if isinstance(missing, str) and missing == "em":
-        refuse_empty_columns(x, for_e.get("sample_weight"))
+        _refuse_empty(x, for_e.get("sample_weight"))
     first = _first(model, x, for_e)
     x, for_e = _read_once(model, x, for_e)
     return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
@@ -83,7 +110,7 @@ def _begin(model, x, freeze, prior, **for_e):
 # %% ../nbs/03_em.ipynb #e51e0f1a
 def em(
     model,              # the start θ_0: anything with an e_step and an m_step
-    x,                  # the data, in the form that model.e_step reads
+    x,                  # the data, as model.e_step reads it; or Chunks of it
     *,
     max_iter=None,      # the last t; None: for ever, so take what you need
     sample_weight=None, # (n,), how often each observation counts
@@ -241,7 +268,7 @@ def _watch(objective, t, n, models=(None, None), eps=_EPS):
 # %% ../nbs/03_em.ipynb #2d0dd2c2
 def _some_rows(x, most):
     "Up to `most` rows, spread over the data, without gaps."
-    x = np.asarray(x)
+    x = np.asarray(next(iter(x))[0] if isinstance(x, Chunks) else x)
     x = x[np.linspace(0, len(x) - 1, min(len(x), most)).astype(int)]
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
     if not gaps.any(): return x
@@ -315,19 +342,26 @@ def _halves(model, x, pair, w, missing):
     return np.where(sure, np.where(differ > middle, k, j), -1)
 
 # %% ../nbs/03_em.ipynb #c1d2e879
+def _parted(model, pair, for_e, x, w):
+    "The E-step with the two components parted by labels."
+    x = np.asarray(x)
+    labels = _halves(model, x, pair, w, for_e.get("missing"))
+    known = for_e.get("labels")
+    if known is not None: labels = np.where(known >= 0, known, labels)
+    return model.e_step(x, **for_e | _given(sample_weight=w, labels=labels))
+
+# %% ../nbs/03_em.ipynb #d6f5a8b1
 def _alike(em_map, model, enough, steps=30):
     "Two components that ought to be parted, and the gain; or None."
     if not isinstance(model, Mixture) or model.n_components < 2: return None
     pair, gap = _nearest_pair(model, em_map.x)
     if not gap < _ALIKE: return None
-    x, for_e = np.asarray(em_map.x), em_map.for_e
-    here = em_map.start(model, model.e_step(x, **for_e))
-    labels = _halves(model, x, pair, for_e.get("sample_weight"),
-                     for_e.get("missing"))
-    known = for_e.get("labels")
-    if known is not None: labels = np.where(known >= 0, known, labels)
+    x, for_e = em_map.x, em_map.for_e
+    here = em_map.start(model, e_step(model, x, **for_e))
+    work = partial(_parted, model, pair, for_e)
     try:
-        parted = model.e_step(x, **for_e | {"labels": labels})
+        parted = (x.total(work) if isinstance(x, Chunks) else
+                  work(x, for_e.get("sample_weight")))
         point = em_map.start(model, parted)
         for _ in range(steps): point = em_map.plain(point)
     except ValueError: return None # Degenerate is one: there is no other place
@@ -374,6 +408,7 @@ _MESSAGES = {
 # %% ../nbs/03_em.ipynb #9f6ead95
 def _held(model, x, components, most=6):
     "The rows that these components hold, in words, where they are few."
+    if isinstance(x, Chunks): return "" # parts need not number their rows
     rows, x = [], np.asarray(x)
     try:
         for i in range(0, len(x), 2**16):
@@ -444,8 +479,10 @@ def _log_prior(prior):
                     f"got an object of type {type(prior).__name__}")
 
 # %% ../nbs/03_em.ipynb #582c9edd
-def _count(x, w):
-    "How many observations the rows count for."
+def _count(x, w, first):
+    "How many observations the rows count for; first: an E-step's result."
+    if isinstance(x, Chunks): # a mixture has counted them
+        return first.weight.sum() if hasattr(first, "weight") else x.count()
     return len(x) if w is None else as_sample_weight(w, len(x)).sum()
 
 def _as_keep(keep):
@@ -521,7 +558,7 @@ def _jumping(accelerator, point, last):
 # %% ../nbs/03_em.ipynb #af7200d6
 def fit(
     model,              # the start: a Mixture, or what has e_step and m_step
-    x,                  # (n,) or (n, d): the data
+    x,                  # (n,) or (n, d): the data; or Chunks of it
     *,
     tol=1e-8,           # stop when less is to come, nats a row; 0: never
     max_iter=10_000,    # the most evaluations of the EM map
@@ -554,7 +591,7 @@ def fit(
     monotone = not _regularised(model)
     x, first, for_e, for_m = _begin(model, x, freeze, prior, labels=labels,
         sample_weight=sample_weight, missing=missing, dtype=dtype, engine=engine)
-    n = _count(x, sample_weight)
+    n = _count(x, sample_weight, first)
     em_map = EMMap(x, for_e, for_m, log_prior)
     record = _Record(log_prior, keep, monotone, em_map.eps)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
