@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import statistics
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,27 @@ def single_precision(run):
     return out
 
 
+def in_parts(run):
+    """One iteration over a file in parts, by one process and by two, beside the same data in memory and the bare exponentials.
+
+    In this process and not in a worker, because workers may not start processes of their own."""
+    case = {"full": Case(10**7, 2, 8, 1), "quick": Case(10**6, 2, 8, 1), "tiny": cases.TINY[0]}[run.size]
+    seconds, logliks, bare = {way: [] for way in tasks.WAYS if "numba" not in way or "emlit, numba" in run.present}, {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(run.repeats + 1):
+            for way in seconds:
+                took, logliks[way] = tasks.in_parts(case, way, Path(folder) / "x.npy")
+                if turn: seconds[way].append(took) # the first starts the processes
+            if turn: bare.append(tasks.exponentials(case.n, case.K))
+    out = {"name": case.name, "exponentials": spread(bare), "relative_difference": max(abs(ll / logliks["array"] - 1) for ll in logliks.values()),
+           "ways": {way: {"seconds": spread(s), "over_exponentials": ratios(s, bare)} for way, s in seconds.items()}}
+    say(f"\n{case.name}, one iteration over its bare exponentials:")
+    for way, found in out["ways"].items(): say(f"  {way:20} {found['over_exponentials']['median']:6.2f}")
+    two = out["ways"]["file, two processes"]["over_exponentials"]
+    run.goal(f"one iteration, two processes / its bare exponentials, {case.name} (better: 2)", 3, two, at_least=False)
+    return out
+
+
 def memory(run):
     "Bytes beyond X at the highest point, over the bytes of X, as K grows."
     n, d = {"full": 10**6, "quick": 10**5, "tiny": 2000}[run.size], 2
@@ -335,7 +357,7 @@ def one_and_two_threads(run):
     return out
 
 
-SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, memory, to_a_likelihood, acceleration, whole_fits, growth, one_and_two_threads)}
+SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, in_parts, memory, to_a_likelihood, acceleration, whole_fits, growth, one_and_two_threads)}
 
 
 # ---------------------------------------------------------------- the end

@@ -74,6 +74,27 @@ def precision(case, m, dtype):
     return perf_counter() - begin, float(expectation.loglik)
 
 
+# ---------------------------------------------------------------- data in parts
+
+WAYS = "array", "file, one process", "file, two processes", "array, numba"
+
+
+def in_parts(case, way, file):
+    "Seconds of one E-step and one M-step of emlit, from an array or from a file in four parts, and ℓ."
+    from emlit import Chunks
+    from emlit.chunks import e_step
+    x, start = cases.load(case)
+    if not file.exists(): np.save(file, x)
+    jobs = {"file, one process": 1, "file, two processes": 2}.get(way)
+    data = x if jobs is None else Chunks.slices(np.load(file, mmap_mode="r"), rows=-(-case.n // 4), n_jobs=jobs)
+    model = PEERS["emlit"].model(start)
+    awake()
+    begin = perf_counter()
+    expectation = e_step(model, data, engine="numba" if "numba" in way else "numpy")
+    model.m_step(expectation)
+    return perf_counter() - begin, float(expectation.loglik)
+
+
 # ---------------------------------------------------------------- memory
 
 def _resident():

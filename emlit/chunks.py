@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Chunks', 'e_step', 'Sample', 'sample']
 
-# %% ../nbs/16_scale.ipynb #e415d717
+# %% ../nbs/16_scale.ipynb #90a872b5
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 from .checks import _shown, as_count, as_rng, as_sample_weight
 from .families import Degenerate
 
-# %% ../nbs/16_scale.ipynb #5b6b17dd
+# %% ../nbs/16_scale.ipynb #8b11d48c
 def _pair(part):
     "x and sample_weight of a part."
     if not isinstance(part, tuple): return part, None
@@ -29,7 +29,7 @@ def _load(read, part):
     idle = not len(x) or w is not None and len(w) == len(x) and not np.any(w)
     return None if idle else (x, w)
 
-# %% ../nbs/16_scale.ipynb #7446c6c5
+# %% ../nbs/16_scale.ipynb #ed49918e
 def _one(work, read, i, part, *more):
     "What one part contributes; None: nothing."
     try:
@@ -40,13 +40,14 @@ def _one(work, read, i, part, *more):
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"parts[{i}]: {error}") from error
 
-# %% ../nbs/16_scale.ipynb #ed07e420
+# %% ../nbs/16_scale.ipynb #51872ab0
 def _refuse_array(parts):
     "Refuse one array where several parts are meant, and what has no parts."
     if hasattr(parts, "shape"):
         raise TypeError("parts must be several parts; got one array: "
                         "say Chunks.slices(x)")
-    if hasattr(parts, "__iter__") and not isinstance(parts, (str, bytes)): return
+    several = hasattr(parts, "__iter__") and not isinstance(parts, (str, bytes))
+    if several: return
     raise TypeError(f"parts must be a list of parts; got {_shown(parts)}")
 
 def _check_parts(parts):
@@ -57,14 +58,14 @@ def _check_parts(parts):
                         f"again and again; got {_shown(parts)}")
     if not len(parts): raise ValueError("parts must not be empty")
 
-# %% ../nbs/16_scale.ipynb #364aa779
+# %% ../nbs/16_scale.ipynb #3d5ed1c1
 def _as_jobs(n_jobs):
     "Read a number of processes: None, a number from 1, or −1 for all cores."
     if n_jobs is None: return 1
     if n_jobs == -1: return n_jobs
     return as_count(n_jobs, "n_jobs", least=1)
 
-# %% ../nbs/16_scale.ipynb #bffe5307
+# %% ../nbs/16_scale.ipynb #61c8286d
 @dataclass(frozen=True, eq=False)
 class Chunks:
     """Data in parts, which are read when they are needed and then dropped.
@@ -72,9 +73,9 @@ class Chunks:
     `em`, `fit` and the estimators' `fit` take it in the place of x. Raises
     TypeError for parts that cannot be gone through again, ValueError for none
     at all, and whatever is wrong in a part with the number of the part."""
-    parts: object       # a list of what `read` takes: file names, arrays, slices
-    read: object = None # part → x, or (x, sample_weight); None: it is that itself
-    n_jobs: int = None  # processes that read and add up; −1: all cores; None: one
+    parts: object       # a list of what `read` takes: names of files, arrays
+    read: object = None # part → x, or (x, sample_weight); None: parts are that
+    n_jobs: int = None  # processes that read and add up; −1: as many as cores
 
     def __post_init__(self):
         _check_parts(self.parts)
@@ -130,7 +131,7 @@ class Chunks:
         numbers. sample_weight: (n,), in memory."""
         return cls(*_sliced(x, rows, sample_weight), n_jobs)
 
-# %% ../nbs/16_scale.ipynb #3b65d2a0
+# %% ../nbs/16_scale.ipynb #a73eb25c
 def _then(function, read, part):
     "Read a part, then apply the function to its x."
     x, w = _pair(part if read is None else read(part))
@@ -138,30 +139,31 @@ def _then(function, read, part):
 
 def _count(x, w): return float(len(x) if w is None else np.sum(w))
 
-# %% ../nbs/16_scale.ipynb #1fe5c533
+# %% ../nbs/16_scale.ipynb #efa5d323
 def _rows_of(x, w, rows):
-    "The rows of one slice, in memory."
+    "The rows of one slice."
     return np.asarray(x[rows]), None if w is None else w[rows]
 
 def _sliced(x, rows, sample_weight):
     "Slices of the rows of x, and what reads them."
     shape = getattr(x, "shape", ())
     if len(shape) not in (1, 2):
+        more = f" of shape {shape}" if shape else ""
         raise TypeError("x must be an array of shape (n,) or (n, d); "
-                        f"got {_shown(x)}" + (f" of shape {shape}" if shape else ""))
+                        f"got {_shown(x)}{more}")
     n, width = shape[0], int(np.prod(shape[1:]))
-    if not n or not width: raise ValueError(f"x must not be empty; got shape {shape}")
+    if not n * width: raise ValueError(f"x must not be empty; got shape {shape}")
     w = None if sample_weight is None else as_sample_weight(sample_weight, n)
     step = max(1, 2**22 // width) if rows is None else as_count(rows, "rows", 1)
     cuts = [slice(a, min(a + step, n)) for a in range(0, n, step)]
     return cuts, partial(_rows_of, x, w)
 
-# %% ../nbs/16_scale.ipynb #b413769f
+# %% ../nbs/16_scale.ipynb #e07714c1
 def _e_step(model, options, x, w):
     weighted = {} if w is None else {"sample_weight": w}
     return model.e_step(x, **options, **weighted)
 
-# %% ../nbs/16_scale.ipynb #add8aa78
+# %% ../nbs/16_scale.ipynb #cabf8160
 def e_step(
     model,     # anything with an e_step whose results can be added
     x,         # the data: Chunks, or whatever model.e_step reads
@@ -171,14 +173,14 @@ def e_step(
     if not isinstance(x, Chunks): return model.e_step(x, **options)
     return x.total(partial(_e_step, model, options))
 
-# %% ../nbs/16_scale.ipynb #f501b908
+# %% ../nbs/16_scale.ipynb #b2969a42
 class Sample(NamedTuple):
     "Some rows of the data, drawn at random without replacement."
     x: np.ndarray             # (m,) or (m, d)
     sample_weight: np.ndarray # (m,): how often each of them counts
     count: float              # how many observations there are in all
 
-# %% ../nbs/16_scale.ipynb #bea33e59
+# %% ../nbs/16_scale.ipynb #f357d7d5
 class _Draw:
     "The rows with the smallest keys; `+` keeps the smallest of both."
     def __init__(self, size, keys, x, w, count):
@@ -194,7 +196,7 @@ class _Draw:
             (self.keys, self.x, self.w), (other.keys, other.x, other.w)))
         return _Draw(self.size, *both, self.count + other.count)
 
-# %% ../nbs/16_scale.ipynb #e55850d4
+# %% ../nbs/16_scale.ipynb #7766687f
 def _draw(size, x, w, seed):
     "The draw from one part; rows of weight 0 are left out."
     x, w = np.asarray(x), as_sample_weight(w, len(x))
@@ -202,7 +204,7 @@ def _draw(size, x, w, seed):
     keys = np.random.default_rng(seed).random(len(x))
     return _Draw(size, keys, x, w, w.sum())
 
-# %% ../nbs/16_scale.ipynb #ed0558e5
+# %% ../nbs/16_scale.ipynb #e717afcb
 def sample(
     chunks: Chunks, # the data
     size: int,      # the most rows, m

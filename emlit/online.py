@@ -5,54 +5,54 @@
 # %% auto #0
 __all__ = ['Visit', 'incremental_em', 'Stream', 'online_em']
 
-# %% ../nbs/16b_online.ipynb #158cc68c
+# %% ../nbs/16b_online.ipynb #30bb954a
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
 from .checks import _shown, as_array, as_tolerance
-from .chunks import Chunks, _load, _one, _pair, _refuse_array
+from .chunks import Chunks, _load, _one, _refuse_array
 from .fitting import _check_model
 from .mixture import frozen_names
 
-# %% ../nbs/16b_online.ipynb #47f4a6c2
+# %% ../nbs/16b_online.ipynb #1c2975ea
 class Visit(NamedTuple):
     "What one part of the data has taught."
     t: int        # how many parts were visited so far
     model: object # after learning from the part
     score: float  # log-density per observation of the part *before* that
 
-# %% ../nbs/16b_online.ipynb #b47ebc57
-def _visit(model, part, options):
+# %% ../nbs/16b_online.ipynb #cac31f44
+def _visit(model, options, x, w):
     "The E-step of one part, and how many observations it holds."
-    x, w = part
     weighted = {} if w is None else {"sample_weight": w}
     expectation = model.e_step(x, **options, **weighted)
     return expectation, float(len(x) if w is None else np.sum(w))
 
-# %% ../nbs/16b_online.ipynb #f442c0c0
+# %% ../nbs/16b_online.ipynb #c4d7bd03
 def _from_behind(found):
     "For each part, the sum of the expectations of all later parts; 0: none."
     return [*list(accumulate(reversed(found)))[-2::-1], 0]
 
-# %% ../nbs/16b_online.ipynb #1f736752
+# %% ../nbs/16b_online.ipynb #f952f588
 def _as_hold(hold, model):
     "How many observations to see before the first M-step."
     if hold is not None: return as_tolerance(hold, "hold")
     return 10.0 * getattr(model, "n_parameters", 0)
 
-# %% ../nbs/16b_online.ipynb #90ec48be
+# %% ../nbs/16b_online.ipynb #33fe0b4b
 def _told(model, freeze, missing):
     "What the E-step and the M-step are told."
     for_e = {} if missing is None else {"missing": missing}
     return for_e, {"freeze": frozen_names(model, freeze)} if freeze else {}
 
-# %% ../nbs/16b_online.ipynb #2b7f3d9a
+# %% ../nbs/16b_online.ipynb #7aab1969
 def incremental_em(
     model,       # the start: a Mixture, or what has e_step and m_step
-    chunks,      # the data: Chunks, read once in each pass
+    chunks,      # the data: Chunks; one part after the other, by one process
     *,
     freeze=(),   # names of parameters to hold still
     prior=None,  # a Prior: climb the bound + log prior
@@ -72,21 +72,26 @@ def incremental_em(
     if prior is not None: for_m["prior"] = prior
     return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))
 
-# %% ../nbs/16b_online.ipynb #ec8e8926
+# %% ../nbs/16b_online.ipynb #559ba887
 def _incremental(model, chunks, for_e, for_m, hold):
     "The visits of incremental EM."
     found, n, t = [], 0.0, 0
     while True:
-        later, earlier = _from_behind(found), 0
-        for c, part in enumerate(chunks):
-            new, size = _visit(model, part, for_e)
+        later, earlier, c, first = _from_behind(found), 0, 0, not found
+        for i, part in enumerate(chunks.parts):
+            seen = _one(partial(_visit, model, for_e), chunks.read, i, part)
+            if seen is None: continue # nothing in it counts
+            new, size = seen
             found[c:c + 1] = [new] # the first pass appends it
-            earlier, n, t = earlier + new, n + size, t + 1
+            earlier, t = earlier + new, t + 1
+            if first: n += size
             total = (later[c] if c < len(later) else 0) + earlier
             if n >= hold: model = model.m_step(total, **for_m)
+            c += 1
             yield Visit(t, model, new.loglik / size)
+        if not found: chunks.count() # which says that all are empty
 
-# %% ../nbs/16b_online.ipynb #4180c247
+# %% ../nbs/16b_online.ipynb #da0319c8
 def _as_step(step):
     "Read the step sizes: a power, or a function of t."
     if callable(step): return step
@@ -95,7 +100,7 @@ def _as_step(step):
     raise ValueError("step must be a power above 0.5 and at most 1, or a "
                      f"function from t to a step size; got {step!r}")
 
-# %% ../nbs/16b_online.ipynb #c8bce238
+# %% ../nbs/16b_online.ipynb #c231198c
 def _gamma(step, t):
     "γ_t of (16.15), or what the function says."
     if not callable(step): return float(t)**-step
@@ -104,7 +109,7 @@ def _gamma(step, t):
     raise ValueError(f"step must give sizes above 0 and at most 1; step({t}) "
                      f"is {gamma!r}")
 
-# %% ../nbs/16b_online.ipynb #3d23f807
+# %% ../nbs/16b_online.ipynb #c4cf0447
 @dataclass(frozen=True, eq=False)
 class Stream:
     """What has been learnt so far from data that come in parts; (16.14).
@@ -114,7 +119,7 @@ class Stream:
     Source: Cappé & Moulines, J. R. Statist. Soc. B 71 (2009), section 2."""
     model: object      # the start; later the model learnt so far
     step: object = 0.6 # the power β of γ_t = t^−β; or a function from t to γ_t
-    hold: float = None # observations before the first M-step; None: 10 a parameter
+    hold: float = None # rows before the first M-step; None: 10 a parameter
     freeze: tuple = () # names of parameters to hold still
     missing: str = None # "em": NaN stands for a value that was not seen
     stats: object = None # expected statistics of an average observation
@@ -132,7 +137,7 @@ class Stream:
         "The state after one more part; x and sample_weight as in `fit`."
         if _load(None, (x, sample_weight)) is None: return self
         for_e, for_m = _told(self.model, self.freeze, self.missing)
-        new, size = _visit(self.model, (x, sample_weight), for_e)
+        new, size = _visit(self.model, for_e, x, sample_weight)
         t, n = self.t + 1, self.n + size
         resting = n < self.hold
         usual = n / t # rows in a part
@@ -144,20 +149,22 @@ class Stream:
         return replace(self, model=model, stats=stats, t=t, n=n,
                        score=new.loglik / size)
 
-# %% ../nbs/16b_online.ipynb #de543b23
+# %% ../nbs/16b_online.ipynb #10b8f33e
 def online_em(
     model,       # the start: a Mixture, or what has e_step and m_step
-    parts,       # Chunks, or any iterable of x or (x, sample_weight): a stream
+    parts,       # an iterable of x or (x, sample_weight), such as Chunks
     **options,   # step, hold, freeze, missing: see `Stream`
 ):               # a generator of Stream, one for each part
-    "Online EM: learn from each part once, as it comes. See `Stream`."
+    "Online EM: learn from each part as it comes, in one process: `Stream`."
     stream = Stream(model, **options)
     _refuse_array(parts)
     return _online(stream, parts)
 
-# %% ../nbs/16b_online.ipynb #f43e7985
+# %% ../nbs/16b_online.ipynb #4bc68826
 def _online(stream, parts):
     "The states of a stream; what is wrong in a part is said with its number."
+    in_parts = isinstance(parts, Chunks)
+    read, parts = (parts.read, parts.parts) if in_parts else (None, parts)
     for i, part in enumerate(parts):
-        stream = _one(stream.learn, _pair, i, part) or stream
+        stream = _one(stream.learn, read, i, part) or stream
         yield stream

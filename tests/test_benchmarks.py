@@ -18,7 +18,7 @@ import cases  # noqa: E402
 import measure  # noqa: E402
 import naive  # noqa: E402
 
-SECTIONS = {"iteration", "fifteen", "exponentials", "single_precision", "memory", "to_a_likelihood", "whole_fits", "growth", "one_and_two_threads"}
+SECTIONS = {"iteration", "fifteen", "exponentials", "single_precision", "in_parts", "memory", "to_a_likelihood", "whole_fits", "growth", "one_and_two_threads"}
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +100,9 @@ def test_the_front_page_promises_no_more_than_was_measured():
     found = json.loads(path.read_text(encoding="utf-8"))
     goal = next(g for g in found["goals"] if g["name"].endswith("one iteration, 10⁶ × 2, K = 8"))
     assert found["size"] == "full" and 25 <= goal["median"]
+
+
+def test_parts_and_processes_reach_the_same_loglik(written):
+    found = written[0]["in_parts"]
+    assert found["relative_difference"] < 1e-12
+    assert {"array", "file, one process", "file, two processes"} <= set(found["ways"])
