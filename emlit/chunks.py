@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['Chunks', 'e_step', 'Sample', 'sample']
 
-# %% ../nbs/16_scale.ipynb #90a872b5
+# %% ../nbs/16_scale.ipynb #42017772
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
+from pickle import PicklingError
 from typing import NamedTuple
 
 import numpy as np
@@ -15,21 +16,27 @@ import numpy as np
 from .checks import _shown, as_count, as_rng, as_sample_weight
 from .families import Degenerate
 
-# %% ../nbs/16_scale.ipynb #8b11d48c
+# %% ../nbs/16_scale.ipynb #d05aba34
 def _pair(part):
     "x and sample_weight of a part."
-    if not isinstance(part, tuple): return part, None
-    if len(part) == 2: return part
-    raise ValueError("a part must be x, or (x, sample_weight); "
-                     f"got a tuple of {len(part)}")
+    x, w = part if isinstance(part, tuple) and len(part) == 2 else (part, None)
+    rows = hasattr(x, "__len__") and not isinstance(x, (str, bytes, dict))
+    if np.ma.is_masked(x):
+        raise TypeError("x must not hold masked values; fill or remove them")
+    if rows and not isinstance(x, tuple): return x, w
+    raise TypeError("a part must be x, an array of rows, or "
+                    f"(x, sample_weight); got {_shown(part)}")
 
 def _load(read, part):
     "x and sample_weight of a part, or None if nothing in it counts."
     x, w = _pair(part if read is None else read(part))
-    idle = not len(x) or w is not None and len(w) == len(x) and not np.any(w)
+    if w is not None: w = np.atleast_1d(w)
+    idle = not len(x) or w is not None and len(w) == len(x) and not w.any()
     return None if idle else (x, w)
 
-# %% ../nbs/16_scale.ipynb #ed49918e
+# %% ../nbs/16_scale.ipynb #eae79c7a
+def _both(x, w): return x, w
+
 def _one(work, read, i, part, *more):
     "What one part contributes; None: nothing."
     try:
@@ -39,33 +46,36 @@ def _one(work, read, i, part, *more):
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"parts[{i}]: {error}") from error
+    except Exception as error:
+        if hasattr(error, "add_note"): error.add_note(f"in parts[{i}]")
+        raise
 
-# %% ../nbs/16_scale.ipynb #51872ab0
-def _refuse_array(parts):
+# %% ../nbs/16_scale.ipynb #ba17cca9
+def _refuse_array(parts, read=None):
     "Refuse one array where several parts are meant, and what has no parts."
-    if hasattr(parts, "shape"):
+    if read is None and len(getattr(parts, "shape", "xyz")) < 3:
         raise TypeError("parts must be several parts; got one array: "
                         "say Chunks.slices(x)")
     several = hasattr(parts, "__iter__") and not isinstance(parts, (str, bytes))
     if several: return
     raise TypeError(f"parts must be a list of parts; got {_shown(parts)}")
 
-def _check_parts(parts):
+def _check_parts(parts, read):
     "Refuse what is no list of parts."
-    _refuse_array(parts)
+    _refuse_array(parts, read)
     if not hasattr(parts, "__len__"):
         raise TypeError("parts must be a list, which can be gone through "
                         f"again and again; got {_shown(parts)}")
     if not len(parts): raise ValueError("parts must not be empty")
 
-# %% ../nbs/16_scale.ipynb #3d5ed1c1
+# %% ../nbs/16_scale.ipynb #5dfe969d
 def _as_jobs(n_jobs):
-    "Read a number of processes: None, a number from 1, or −1 for all cores."
-    if n_jobs is None: return 1
-    if n_jobs == -1: return n_jobs
-    return as_count(n_jobs, "n_jobs", least=1)
+    "Read a number of processes, as joblib counts them; None: 1."
+    number = 1 if n_jobs is None else as_count(n_jobs, "n_jobs", -np.inf)
+    if number: return number
+    raise ValueError("n_jobs must be None, or a number other than 0; got 0")
 
-# %% ../nbs/16_scale.ipynb #61c8286d
+# %% ../nbs/16_scale.ipynb #b1ab314f
 @dataclass(frozen=True, eq=False)
 class Chunks:
     """Data in parts, which are read when they are needed and then dropped.
@@ -78,7 +88,7 @@ class Chunks:
     n_jobs: int = None  # processes that read and add up; −1: as many as cores
 
     def __post_init__(self):
-        _check_parts(self.parts)
+        _check_parts(self.parts, self.read)
         _as_jobs(self.n_jobs)
         if self.read is None or callable(self.read): return
         raise TypeError("read must be a function of a part; "
@@ -91,7 +101,8 @@ class Chunks:
 
     def __iter__(self):
         "x and sample_weight (or None) of each part that holds anything."
-        loaded = (_load(self.read, part) for part in self.parts)
+        loaded = (_one(_both, self.read, i, part)
+                  for i, part in enumerate(self.parts))
         return (part for part in loaded if part is not None)
 
     def total(self, work, *more):
@@ -110,9 +121,7 @@ class Chunks:
         jobs = ((work, self.read, i, part, *args)
                 for (i, part), *args in zip(parts, *more))
         if _as_jobs(self.n_jobs) == 1: return (_one(*job) for job in jobs)
-        from joblib import Parallel, delayed # only where it is needed
-        return Parallel(self.n_jobs, return_as="generator")(
-            delayed(_one)(*job) for job in jobs)
+        return _in_processes(self.n_jobs, jobs)
 
     def each(self, function):
         "The same parts, with a function applied to the x of each."
@@ -122,27 +131,52 @@ class Chunks:
         "How many observations the parts hold: rows, or the sum of weights."
         return self.total(_count)
 
+    @cached_property
+    def few(self):
+        "A thousand rows of all parts, (m,) or (m, d): drawn once, to look at."
+        return sample(self, 1000, np.random.default_rng(0)).x
+
     @classmethod
     def slices(cls, x, rows=None, sample_weight=None, n_jobs=None):
         """Some rows of x at a time. x: anything with a shape and slices.
 
         That is an array in memory or on disk (`np.load(…, mmap_mode="r")`),
-        one of h5py, zarr or Dask. rows: in a part; None: about 4 million
-        numbers. sample_weight: (n,), in memory."""
+        a DataFrame, or one of h5py, zarr or Dask. rows: in a part; None: about
+        4 million numbers. sample_weight: (n,), in memory. With n_jobs, x must
+        be one that can be sent to a process: not an open file of h5py."""
         return cls(*_sliced(x, rows, sample_weight), n_jobs)
 
-# %% ../nbs/16_scale.ipynb #a73eb25c
+# %% ../nbs/16_scale.ipynb #cb33dabc
+def _in_processes(n_jobs, jobs):
+    "What joblib makes of the jobs, in their order."
+    from joblib import Parallel, delayed # only where it is needed
+    try:
+        yield from Parallel(n_jobs, return_as="generator")(
+            delayed(_one)(*job) for job in jobs)
+    except PicklingError as error:
+        raise TypeError("with n_jobs, read and parts must be what can be sent "
+                        "to another process, such as names of files; "
+                        f"these cannot: {error}") from error
+
+def _array(x):
+    "x as an array, with NaN for what pandas says is missing."
+    array = np.asarray(x)
+    if array.dtype.kind != "O" or not hasattr(x, "to_numpy"): return array
+    return x.to_numpy(dtype=float, na_value=np.nan)
+
 def _then(function, read, part):
     "Read a part, then apply the function to its x."
     x, w = _pair(part if read is None else read(part))
-    return function(np.asarray(x)) if len(x) else x, w
+    return function(_array(x)) if len(x) else x, w
 
 def _count(x, w): return float(len(x) if w is None else np.sum(w))
 
-# %% ../nbs/16_scale.ipynb #efa5d323
+# %% ../nbs/16_scale.ipynb #dcf88141
 def _rows_of(x, w, rows):
     "The rows of one slice."
-    return np.asarray(x[rows]), None if w is None else w[rows]
+    part = getattr(x, "iloc", x)[rows]
+    array = part if isinstance(part, np.ndarray) else _array(part)
+    return array, None if w is None else w[rows]
 
 def _sliced(x, rows, sample_weight):
     "Slices of the rows of x, and what reads them."
@@ -158,12 +192,12 @@ def _sliced(x, rows, sample_weight):
     cuts = [slice(a, min(a + step, n)) for a in range(0, n, step)]
     return cuts, partial(_rows_of, x, w)
 
-# %% ../nbs/16_scale.ipynb #e07714c1
+# %% ../nbs/16_scale.ipynb #3b2462a2
 def _e_step(model, options, x, w):
     weighted = {} if w is None else {"sample_weight": w}
     return model.e_step(x, **options, **weighted)
 
-# %% ../nbs/16_scale.ipynb #cabf8160
+# %% ../nbs/16_scale.ipynb #02e804a9
 def e_step(
     model,     # anything with an e_step whose results can be added
     x,         # the data: Chunks, or whatever model.e_step reads
@@ -173,38 +207,49 @@ def e_step(
     if not isinstance(x, Chunks): return model.e_step(x, **options)
     return x.total(partial(_e_step, model, options))
 
-# %% ../nbs/16_scale.ipynb #b2969a42
+# %% ../nbs/16_scale.ipynb #da205bf1
 class Sample(NamedTuple):
     "Some rows of the data, drawn at random without replacement."
     x: np.ndarray             # (m,) or (m, d)
     sample_weight: np.ndarray # (m,): how often each of them counts
     count: float              # how many observations there are in all
+    columns: list = None      # the columns' names, where the parts have names
 
-# %% ../nbs/16_scale.ipynb #f357d7d5
+# %% ../nbs/16_scale.ipynb #fcd556f7
 class _Draw:
     "The rows with the smallest keys; `+` keeps the smallest of both."
-    def __init__(self, size, keys, x, w, count):
-        self.size, self.count, kept = size, count, np.argsort(keys)[:size]
-        self.keys, self.x, self.w = keys[kept], x[kept], w[kept]
+    def __init__(self, size, kept, count, columns):
+        self.size, self.kept, self.count, self.columns = size, kept, count, columns
+        if sum(len(keys) for keys, _, _ in kept) > 2 * size: self._drop()
+
+    def _drop(self):
+        "Keep the rows with the smallest keys, and forget the others."
+        keys, x, w = (np.concatenate(arrays) for arrays in zip(*self.kept))
+        least = np.argsort(keys)[:self.size]
+        self.kept = [(keys[least], x[least], w[least])]
+        return self.kept[0][1:]
 
     def __add__(self, other):
-        mine, theirs = (np.shape(one.x)[1:] for one in (self, other))
-        if mine != theirs:
+        shapes = [one.kept[0][1].shape[1:] for one in (self, other)]
+        if shapes[0] != shapes[1]:
             raise ValueError("parts must hold rows of the same shape; "
-                             f"got {mine} and {theirs}")
-        both = (np.concatenate(pair) for pair in zip(
-            (self.keys, self.x, self.w), (other.keys, other.x, other.w)))
-        return _Draw(self.size, *both, self.count + other.count)
+                             f"got {shapes[0]} and {shapes[1]}")
+        if self.columns != other.columns:
+            raise ValueError("parts must have the same columns in the same "
+                             f"order; got {self.columns} and {other.columns}")
+        return _Draw(self.size, self.kept + other.kept,
+                     self.count + other.count, self.columns)
 
-# %% ../nbs/16_scale.ipynb #7766687f
+# %% ../nbs/16_scale.ipynb #1bf2cc8f
 def _draw(size, x, w, seed):
     "The draw from one part; rows of weight 0 are left out."
-    x, w = np.asarray(x), as_sample_weight(w, len(x))
-    x, w = x[w > 0], w[w > 0]
-    keys = np.random.default_rng(seed).random(len(x))
-    return _Draw(size, keys, x, w, w.sum())
+    columns = list(x.columns) if hasattr(x, "columns") else None
+    x, w = _array(x), as_sample_weight(w, len(x))
+    keys = np.where(w > 0, np.random.default_rng(seed).random(len(x)), np.inf)
+    least = np.argsort(keys)[:min(size, np.count_nonzero(w))]
+    return _Draw(size, [(keys[least], x[least], w[least])], w.sum(), columns)
 
-# %% ../nbs/16_scale.ipynb #e717afcb
+# %% ../nbs/16_scale.ipynb #e551abd3
 def sample(
     chunks: Chunks, # the data
     size: int,      # the most rows, m
@@ -219,4 +264,4 @@ def sample(
     size = as_count(size, "size", least=1)
     seeds = as_rng(rng).integers(2**63, size=(len(chunks.parts), 4))
     drawn = chunks.total(partial(_draw, size), seeds)
-    return Sample(drawn.x, drawn.w, drawn.count)
+    return Sample(*drawn._drop(), drawn.count, drawn.columns)

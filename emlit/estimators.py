@@ -136,6 +136,26 @@ def _print_run(i, trace, n, verbose, interval):
     print(f"Initialization {'converged' if _settled(trace) else 'did not converge'}"
           + (f" ({trace.message}); lower bound {path[-1]:.5f}" if verbose > 1 else "."))
 
+# %% ../nbs/11_estimators.ipynb #874d19d2
+def _sample_size(X, K):
+    "How many rows of Chunks to start from: fewer where they are long."
+    d = np.shape(next(iter(X), [[0]])[0])[-1]
+    return max(5_000, min(50_000 + 1000 * K, 2**23 // max(d, 1)))
+
+def _named(rows, names):
+    "The rows as a table with names, as the parts were."
+    from pandas import DataFrame
+    return DataFrame(rows, columns=names)
+
+@contextmanager
+def _of_a_sample():
+    "Say of which rows an error speaks."
+    try: yield
+    except (ValueError, TypeError) as error:
+        if "[" not in str(error): raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{error} (the number of the row is that in a sample of all parts)") from None
+
 # %% ../nbs/11_estimators.ipynb #d7724e38
 class _MixtureEstimator(DensityMixin, BaseEstimator):
     "What both estimators share. A subclass says how a start is made (`_starts`), and what to call the result (`_name`)."
@@ -149,7 +169,9 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         self._check()
         rows, w, n = self._rows(X, sample_weight, labels)
         labels = _as_labels(labels, len(rows), self._size())
-        if isinstance(X, Chunks): best = self._run(self._promising(rows, w), X)
+        if isinstance(X, Chunks):
+            with _of_a_sample(): model = self._promising(rows, w)
+            best = self._run(model, X)
         else: best = self._best(rows, w, labels)
         self._keep(*best, n)
         return self
@@ -175,8 +197,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         if isinstance(X, Chunks):
             if not (sample_weight is None and labels is None):
                 raise TypeError("sample_weight and labels must be None where X is Chunks, whose parts bring their own weights")
-            rows, w, n = sample(X, 50_000 + 1000 * self._size(), _as_generator(self.random_state))
-            rows = self._read(rows, reset=True)
+            rows, w, n, names = sample(X, _sample_size(X, self._size()), _as_generator(self.random_state))
+            rows = self._read(rows if names is None else _named(rows, names), reset=True)
         else:
             rows = self._read(X, reset=True)
             w = None if sample_weight is None else as_sample_weight(sample_weight, len(rows))
@@ -246,6 +268,7 @@ class _Checked(_MixtureEstimator):
 
     def _read(self, X, reset=False):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
+        if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
         if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
@@ -309,6 +332,7 @@ class _Fitted(_Checked):
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None):
         "Fit, then the most probable component of each row, (n,)."
+        if isinstance(X, Chunks): self._read(X) # which refuses them
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
     def _criterion(self, name, X, sample_weight):
@@ -729,6 +753,7 @@ def select(
     message; if none can, the first error is raised. Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     _one_of(criterion, "criterion", _CRITERIA)
     progress = as_flag(progress, "progress")
+    if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; take a sample of the rows (emlit.chunks.sample)")
     base = GaussianMixture(random_state=0, n_init=3) if estimator is None else estimator
     cells = _cells(n_components, structures, "covariance_type" in base.get_params())
     grid = [clone(base).set_params(**{_PARAMETERS[k]: v for k, v in cell.items() if v is not None}) for cell in cells]

@@ -268,7 +268,7 @@ def _watch(objective, t, n, models=(None, None), eps=_EPS):
 # %% ../nbs/03_em.ipynb #2d0dd2c2
 def _some_rows(x, most):
     "Up to `most` rows, spread over the data, without gaps."
-    x = np.asarray(next(iter(x))[0] if isinstance(x, Chunks) else x)
+    x = np.asarray(x.few if isinstance(x, Chunks) else x)
     x = x[np.linspace(0, len(x) - 1, min(len(x), most)).astype(int)]
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
     if not gaps.any(): return x
@@ -303,7 +303,9 @@ def _twins(model, x, close=1e-6): # near ones too: rounding parts twins slowly
 # %% ../nbs/03_em.ipynb #690cfb2c
 def _nearest_pair(model, x):
     "The two components that differ least, and by how many nats."
-    joint = model.log_joint(_some_rows(x, 1000)).T
+    rows = _some_rows(x, 1000)
+    if not len(rows): return None, np.inf
+    joint = model.log_joint(rows).T
     log_p = np.logaddexp.reduce(joint, axis=0)
     joint, log_p = (a[..., np.isfinite(log_p)] for a in (joint, log_p))
     alive = np.flatnonzero(model.weights > 0)
@@ -314,7 +316,9 @@ def _nearest_pair(model, x):
         with np.errstate(over="ignore", invalid="ignore"): # inf: far apart
             gap = log_f[a + 1:] - log_f[a]
             square = np.where(share > 0, gap, 0.0)**2
-        mean = (share * square).sum(1) / np.maximum(share.sum(1), 1e-300)
+        total = share.sum(1) # where it is 0, the rows tell nothing
+        mean = np.where(total > 0, (share * square).sum(1), np.inf)
+        mean /= np.where(total > 0, total, 1)
         b = int(mean.argmin())
         if mean[b] < least:
             pair, least = (int(alive[a]), int(alive[a + 1 + b])), mean[b]

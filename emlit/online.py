@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Visit', 'incremental_em', 'Stream', 'online_em']
 
-# %% ../nbs/16b_online.ipynb #30bb954a
+# %% ../nbs/16b_online.ipynb #b4b3a04c
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
@@ -15,41 +15,47 @@ import numpy as np
 
 from .checks import _shown, as_array, as_tolerance
 from .chunks import Chunks, _load, _one, _refuse_array
-from .fitting import _check_model
+from .fitting import _check_model, _log_prior
 from .mixture import frozen_names
 
-# %% ../nbs/16b_online.ipynb #1c2975ea
+# %% ../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
     "What one part of the data has taught."
     t: int        # how many parts were visited so far
     model: object # after learning from the part
     score: float  # log-density per observation of the part *before* that
 
-# %% ../nbs/16b_online.ipynb #cac31f44
+# %% ../nbs/16b_online.ipynb #c16c396b
 def _visit(model, options, x, w):
     "The E-step of one part, and how many observations it holds."
     weighted = {} if w is None else {"sample_weight": w}
-    expectation = model.e_step(x, **options, **weighted)
+    try: expectation = model.e_step(x, **options, **weighted)
+    except ValueError as error:
+        if "probability zero" not in str(error): raise
+        raise ValueError(f"{error}; if the parts before had no such value, "
+                         "learn from more of them first (hold)") from error
     return expectation, float(len(x) if w is None else np.sum(w))
 
-# %% ../nbs/16b_online.ipynb #c4d7bd03
+# %% ../nbs/16b_online.ipynb #9a7b8c65
 def _from_behind(found):
     "For each part, the sum of the expectations of all later parts; 0: none."
     return [*list(accumulate(reversed(found)))[-2::-1], 0]
 
-# %% ../nbs/16b_online.ipynb #f952f588
+# %% ../nbs/16b_online.ipynb #a837fe9d
 def _as_hold(hold, model):
     "How many observations to see before the first M-step."
     if hold is not None: return as_tolerance(hold, "hold")
     return 10.0 * getattr(model, "n_parameters", 0)
 
-# %% ../nbs/16b_online.ipynb #33fe0b4b
+# %% ../nbs/16b_online.ipynb #c52f034f
 def _told(model, freeze, missing):
     "What the E-step and the M-step are told."
+    if missing is not None and missing != "em":
+        raise ValueError(f"missing must be None or 'em'; got {_shown(missing)}")
     for_e = {} if missing is None else {"missing": missing}
     return for_e, {"freeze": frozen_names(model, freeze)} if freeze else {}
 
-# %% ../nbs/16b_online.ipynb #7aab1969
+# %% ../nbs/16b_online.ipynb #270f8d29
 def incremental_em(
     model,       # the start: a Mixture, or what has e_step and m_step
     chunks,      # the data: Chunks; one part after the other, by one process
@@ -57,7 +63,7 @@ def incremental_em(
     freeze=(),   # names of parameters to hold still
     prior=None,  # a Prior: climb the bound + log prior
     missing=None, # "em": NaN stands for a value that was not seen
-    hold=None,   # observations before the first M-step; None: 10 a parameter
+    hold=None,   # observations before the first M-step, one pass at most
 ):               # a generator of Visit, one for each visit, without an end
     """Incremental EM: an M-step after every part, with all other parts' sums.
 
@@ -70,9 +76,10 @@ def incremental_em(
     _check_model(model)
     for_e, for_m = _told(model, freeze, missing)
     if prior is not None: for_m["prior"] = prior
+    _log_prior(prior) # which refuses what is no prior
     return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))
 
-# %% ../nbs/16b_online.ipynb #559ba887
+# %% ../nbs/16b_online.ipynb #f21732bc
 def _incremental(model, chunks, for_e, for_m, hold):
     "The visits of incremental EM."
     found, n, t = [], 0.0, 0
@@ -86,12 +93,12 @@ def _incremental(model, chunks, for_e, for_m, hold):
             earlier, t = earlier + new, t + 1
             if first: n += size
             total = (later[c] if c < len(later) else 0) + earlier
-            if n >= hold: model = model.m_step(total, **for_m)
+            if n >= hold or not first: model = model.m_step(total, **for_m)
             c += 1
             yield Visit(t, model, new.loglik / size)
         if not found: chunks.count() # which says that all are empty
 
-# %% ../nbs/16b_online.ipynb #da0319c8
+# %% ../nbs/16b_online.ipynb #7803d578
 def _as_step(step):
     "Read the step sizes: a power, or a function of t."
     if callable(step): return step
@@ -100,7 +107,7 @@ def _as_step(step):
     raise ValueError("step must be a power above 0.5 and at most 1, or a "
                      f"function from t to a step size; got {step!r}")
 
-# %% ../nbs/16b_online.ipynb #c231198c
+# %% ../nbs/16b_online.ipynb #38a489c7
 def _gamma(step, t):
     "γ_t of (16.15), or what the function says."
     if not callable(step): return float(t)**-step
@@ -109,7 +116,7 @@ def _gamma(step, t):
     raise ValueError(f"step must give sizes above 0 and at most 1; step({t}) "
                      f"is {gamma!r}")
 
-# %% ../nbs/16b_online.ipynb #c4cf0447
+# %% ../nbs/16b_online.ipynb #68dacc31
 @dataclass(frozen=True, eq=False)
 class Stream:
     """What has been learnt so far from data that come in parts; (16.14).
@@ -149,7 +156,7 @@ class Stream:
         return replace(self, model=model, stats=stats, t=t, n=n,
                        score=new.loglik / size)
 
-# %% ../nbs/16b_online.ipynb #10b8f33e
+# %% ../nbs/16b_online.ipynb #9f4fb909
 def online_em(
     model,       # the start: a Mixture, or what has e_step and m_step
     parts,       # an iterable of x or (x, sample_weight), such as Chunks
@@ -160,7 +167,7 @@ def online_em(
     _refuse_array(parts)
     return _online(stream, parts)
 
-# %% ../nbs/16b_online.ipynb #4bc68826
+# %% ../nbs/16b_online.ipynb #0c9f108f
 def _online(stream, parts):
     "The states of a stream; what is wrong in a part is said with its number."
     in_parts = isinstance(parts, Chunks)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emlit import Chunks, Degenerate, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stream, em, fit, incremental_em, online_em
+from emlit import Chunks, Degenerate, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stream, em, fit, incremental_em, online_em, select
 from emlit.chunks import e_step, sample
 from problems import ALONE, KINDS, Problem
 
@@ -318,13 +318,27 @@ def test_a_stream_has_gaps_weights_and_parts_without_rows():
 # ---------------------------------------------------------------- bad input
 
 X = np.arange(12.0).reshape(6, 2)
+
+
+def frame(columns):
+    import pandas as pd
+    return pd.DataFrame(X, columns=list(columns))
+
+
+def locked():
+    "A function that holds on to what cannot be copied."
+    from threading import Lock
+    held = Lock()
+    return lambda part: held and part
+
+
 BAD = {
     "an array for parts": (lambda: Chunks(X), TypeError, r"parts must be several parts; got one array: say Chunks.slices\(x\)"),
     "a generator": (lambda: Chunks(x for x in [X]), TypeError, "parts must be a list, which can be gone through again and again"),
     "a name": (lambda: Chunks("x.npy"), TypeError, "parts must be a list"),
     "nothing": (lambda: Chunks([]), ValueError, "parts must not be empty"),
     "read": (lambda: Chunks([X], read="np.load"), TypeError, "read must be a function of a part; got 'np.load'"),
-    "n_jobs": (lambda: Chunks([X], n_jobs=0), ValueError, "n_jobs must be at least 1; got 0"),
+    "n_jobs": (lambda: Chunks([X], n_jobs=0), ValueError, "n_jobs must be None, or a number other than 0; got 0"),
     "n_jobs, text": (lambda: Chunks([X], n_jobs="2"), TypeError, "n_jobs must be a whole number"),
     "slices of a list": (lambda: Chunks.slices([1, 2]), TypeError, r"x must be an array of shape \(n,\) or \(n, d\)"),
     "slices of a cube": (lambda: Chunks.slices(np.zeros((2, 2, 2))), TypeError, r"of shape \(2, 2, 2\)"),
@@ -336,14 +350,14 @@ BAD = {
     "columns of one part": (lambda: e_step(clusters()[0], Chunks([X, X[:, :1]])), ValueError, r"parts\[1\]: x must"),
     "an array for a stream": (lambda: online_em(clusters()[0], X), TypeError, "parts must be several parts; got one array"),
     "no array in a part": (lambda: e_step(clusters()[0], Chunks([X, None])), TypeError, r"parts\[1\]: "),
-    "three in a part": (lambda: e_step(clusters()[0], Chunks([(X, None, None)])), (TypeError, ValueError), r"parts\[0\]: a part must be x, or \(x, sample_weight\)"),
+    "three in a part": (lambda: e_step(clusters()[0], Chunks([(X, None, None)])), (TypeError, ValueError), r"parts\[0\]: a part must be x, an array of rows, or \(x, sample_weight\)"),
     "weights beside parts": (lambda: fit(clusters()[0], Chunks([X]), sample_weight=np.ones(6)), TypeError, "sample_weight must be None where x is Chunks"),
     "labels beside parts": (lambda: em(clusters()[0], Chunks([X]), labels=np.zeros(6)), TypeError, "labels must be None where x is Chunks"),
     "weights beside X": (lambda: GaussianMixture(2).fit(Chunks([X]), sample_weight=np.ones(6)), TypeError, "sample_weight and labels must be None where X is Chunks"),
     "too few rows": (lambda: GaussianMixture(9).fit(Chunks([X])), ValueError, "Expected n_samples >= n_components"),
     "numbers for rows": (lambda: GaussianMixture(2).fit(Chunks([X[:, 0]])), ValueError, "Expected 2D array"),
     "rows of two lengths": (lambda: GaussianMixture(2).fit(Chunks([X, X[:, :1]])), ValueError, "parts must hold rows of the same shape"),
-    "predict parts": (lambda: GaussianMixture(1).fit(clusters()[1]).predict(Chunks([X])), TypeError, "X must be a table of real numbers"),
+    "predict parts": (lambda: GaussianMixture(1).fit(clusters()[1]).predict(Chunks([X])), TypeError, "X must be a table here, and not Chunks"),
     "a column that is all missing": (lambda: fit(clusters()[0], Chunks([X * [1, np.nan]]), missing="em"), ValueError, "in column 1 all are missing"),
     "incremental without parts": (lambda: incremental_em(clusters()[0], X), TypeError, "chunks must be Chunks"),
     "a step too short": (lambda: Stream(clusters()[0], step=0.5), ValueError, "step must be a power above 0.5 and at most 1"),
@@ -354,6 +368,20 @@ BAD = {
     "a NaN in incremental EM": (lambda: list(islice(incremental_em(clusters()[0], Chunks([X[:0], X, X * np.nan])), 2)), ValueError, r"parts\[2\]: x must be finite"),
     "a NaN after an empty part": (lambda: list(online_em(clusters()[0], Chunks([X[:0], X, X * np.nan]))), ValueError, r"parts\[2\]: x must be finite"),
     "incremental EM on nothing": (lambda: next(incremental_em(clusters()[0], Chunks([X[:0], X[:0]]))), ValueError, "all 2 are empty"),
+    "masked values in a part": (lambda: GaussianMixture(2).fit(Chunks([X, np.ma.masked_greater(X, 3)])), TypeError, r"parts\[1\]: x must not hold masked values"),
+    "slices of masked values": (lambda: GaussianMixture(2).fit(Chunks.slices(np.ma.masked_greater(X, 8), rows=3)), TypeError, r"parts\[1\]: x must not hold masked values"),
+    "nothing read": (lambda: Chunks(["a"], read=lambda part: None).count(), TypeError, r"parts\[0\]: a part must be x"),
+    "text read": (lambda: GaussianMixture(2).fit(Chunks(["a"], read=lambda part: "x")), TypeError, r"parts\[0\]: a part must be x"),
+    "one number": (lambda: Stream(clusters()[0]).learn(3.0), TypeError, "a part must be x"),
+    "one weight": (lambda: e_step(clusters()[0], Chunks([(X, 2.0)])), ValueError, r"parts\[0\]: sample_weight must"),
+    "columns in another order": (lambda: GaussianMixture(2).fit(Chunks([frame("ab"), frame("ba")])), ValueError, "parts must have the same columns in the same order"),
+    "fit_predict": (lambda: GaussianMixture(1).fit_predict(Chunks([X])), TypeError, "X must be a table here, and not Chunks"),
+    "select": (lambda: select(Chunks([X]), [1, 2]), TypeError, "X must be a table here, and not Chunks"),
+    "a count below 0": (lambda: MixtureModel("poisson", 2).fit(Chunks([np.array([[3.0], [-1.0]] * 5)])), ValueError, "in a sample of all parts"),
+    "missing": (lambda: Stream(clusters()[0], missing="mean"), ValueError, "missing must be None or 'em'; got 'mean'"),
+    "prior": (lambda: incremental_em(clusters()[0], Chunks([X]), prior=3), TypeError, "prior must have log_prob"),
+    "what cannot be sent": (lambda: Chunks([X, X], read=locked(), n_jobs=2).count(), TypeError, "with n_jobs, read and parts must be what can be sent"),
+    "impossible later": (lambda: list(online_em(Mixture([0.5, 0.5], Poisson([1.0, 2.0])), [np.zeros(99), np.ones(99)])), ValueError, r"learn from more of them first \(hold\)"),
     "no iterable": (lambda: online_em(clusters()[0], 3), TypeError, "parts must be"),
     "no model": (lambda: Stream(3), TypeError, "model must have e_step and m_step"),
     "size": (lambda: sample(Chunks([X]), 0, np.random.default_rng(0)), ValueError, "size must be at least 1"),
@@ -372,3 +400,107 @@ def test_a_part_too_small_to_estimate_from_is_no_disaster():
     *_, last = online_em(truth, np.array_split(x, 200)) # two rows a part
     assert np.isfinite(last.model.components[0].cov).all()
     with pytest.raises(Degenerate): list(online_em(truth, [x[:1], x[1:2]], hold=0))
+
+
+# ---------------------------------------------------------------- found by trying to break it
+
+def test_a_few_rows_come_from_all_parts():
+    few = Chunks.slices(np.arange(10_000.0), rows=100).few
+    assert len(few) == 1000 and few.min() < 100 and few.max() > 9900
+
+
+def test_verdicts_do_not_depend_on_the_first_part():
+    rng = np.random.default_rng(0)
+    half = np.r_[rng.normal(-2, 1, 500), rng.normal(2, 1, 500)]
+    y = np.r_[np.zeros(50), half, -half] # two components that agree on the first part
+    start = Mixture([0.5, 0.5], Normal([-1.0, 1.0], [1.0, 1.0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit(start, Chunks.slices(y, rows=50)).reason == "converged"
+
+
+def test_a_saddle_is_named_wherever_it_lies():
+    rng = np.random.default_rng(0)
+    y = np.r_[rng.normal(-50, 1, 1000), rng.normal(0, 1, 1000), rng.normal(48, 1, 1000), rng.normal(52, 1, 1000)] # sorted
+    start = Mixture([0.25] * 4, Normal([-50.0, 0.0, 50.0, 50.001], [1.0, 1.0, 2.0, 2.0]))
+    for data in (y, Chunks.slices(y, rows=1000)):
+        with pytest.warns(RuntimeWarning, match="components 2 and 3 are nearly the same"):
+            assert fit(start, data, tol=1e-6).reason == "identical"
+
+
+def test_components_that_share_no_row_are_not_alike():
+    rng = np.random.default_rng(1)
+    y = np.sort(rng.normal(size=2000))
+    start = Mixture([1 - 2e-300, 1e-300, 1e-300], Normal([0.0, 900.0, -900.0], [1.0, 1.0, 1.0]))
+    from emlit.fitting import _nearest_pair
+    assert _nearest_pair(start, y)[1] > 100
+
+
+def test_a_column_may_be_all_missing_in_the_first_part():
+    truth, x = clusters()
+    x = x.copy()
+    x[:500, 1] = np.nan
+    parts = fit(truth, Chunks.slices(x, rows=500), missing="em")
+    np.testing.assert_allclose(parts.loglik, fit(truth, x, missing="em").loglik, rtol=1e-10)
+
+
+def test_estimators_know_the_names_of_columns():
+    import pandas as pd
+    table = pd.DataFrame(clusters()[1], columns=["a", "b"])
+    for chunks in (Chunks([table[:1000], table[1000:]]), ):
+        estimator = GaussianMixture(2, random_state=0).fit(chunks)
+        assert list(estimator.feature_names_in_) == ["a", "b"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            estimator.predict(table)
+
+
+def test_missing_values_of_pandas():
+    import pandas as pd
+    table = pd.DataFrame((clusters()[1] * 10).round()).astype("Int64")
+    table.iloc[5, 1] = pd.NA
+    whole = GaussianMixture(2, missing="em", random_state=0).fit(table)
+    parts = GaussianMixture(2, missing="em", random_state=0).fit(Chunks.slices(table, rows=500))
+    np.testing.assert_allclose(parts.lower_bound_, whole.lower_bound_, atol=1e-6)
+
+
+def test_slices_of_a_table_go_by_position():
+    import pandas as pd
+    table = pd.DataFrame(clusters(100)[1], index=np.linspace(-50, 50, 100))
+    chunks = Chunks.slices(table, rows=30)
+    assert chunks.count() == 100
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in chunks]), table.to_numpy())
+
+
+def test_names_may_come_in_an_array(tmp_path):
+    for i in range(3): np.save(tmp_path / f"{i}.npy", X)
+    names = np.array([str(tmp_path / f"{i}.npy") for i in range(3)])
+    assert Chunks(names, read=np.load).count() == 18
+    assert Chunks(np.stack([X, X])).count() == 12
+
+
+def test_other_errors_of_read_say_where():
+    with pytest.raises(KeyError) as caught:
+        Chunks([{}], read=lambda part: part["x"]).count()
+    if hasattr(caught.value, "add_note"): assert caught.value.__notes__ == ["in parts[0]"]
+
+
+def test_incremental_em_learns_after_one_pass_at_the_latest():
+    truth, x = clusters(60)
+    visits = list(islice(incremental_em(truth, Chunks.slices(x, rows=20)), 6))
+    assert [v.model == truth for v in visits] == [True] * 3 + [False] * 3
+
+
+def test_a_sample_of_wide_rows_is_small():
+    from emlit.estimators import _sample_size
+    assert _sample_size(Chunks([np.zeros((1, 10_000))]), 3) == 5_000
+    assert _sample_size(Chunks([np.zeros((1, 2))]), 3) == 53_000
+
+
+def test_a_sample_of_many_parts_keeps_no_more_than_it_must():
+    from emlit.chunks import _draw
+    draws = [_draw(10, np.arange(100.0) + 100 * c, None, c) for c in range(50)]
+    total = sum(draws[1:], start=draws[0])
+    assert sum(len(keys) for keys, _, _ in total.kept) <= 20 and total.count == 5000
+    every = np.concatenate([np.random.default_rng(c).random(100) for c in range(50)])
+    assert sorted(total._drop()[0]) == sorted(np.argsort(every)[:10])
