@@ -35,13 +35,15 @@ def _exp(row, whole):
 @njit(**_HOW)
 def _features(x, at, rows, centre, i, j, phi):
     "The features of rows from `at` on; i and j are the pairs of columns."
-    d = len(centre)
-    phi[0, :rows], phi[:, rows:] = 1, 0
+    d, flat = len(centre), x[at:at + rows].reshape(-1)
+    if rows < phi.shape[1]: phi[:, rows:] = 0
+    phi[0, :rows] = 1
     for c in range(d):
-        for r in range(rows): phi[1 + c, r] = x[at + r, c] - centre[c]
+        row, middle = phi[1 + c], centre[c]
+        for r in range(rows): row[r] = flat[r * d + c] - middle
     for f in range(len(i)):
-        for r in range(rows):
-            phi[1 + d + f, r] = phi[1 + i[f], r] * phi[1 + j[f], r]
+        row, a, b = phi[1 + d + f], phi[1 + i[f]], phi[1 + j[f]]
+        for r in range(rows): row[r] = a[r] * b[r]
 
 # %% ../nbs/12c_compiled.ipynb #81212154
 @njit(**_HOW)
@@ -49,8 +51,9 @@ def _densities(joint, total, whole):
     "Exponentials of the (K, b) log-densities, and their sums over components."
     total[:] = 0
     for k in range(len(joint)):
-        _exp(joint[k], whole)
-        for r in range(len(total)): total[r] += joint[k, r]
+        row = joint[k]
+        _exp(row, whole)
+        for r in range(len(total)): total[r] += row[r]
 
 # %% ../nbs/12c_compiled.ipynb #8b4772c0
 @njit(**_HOW)
@@ -87,7 +90,8 @@ def _loops(x, w, first, stop, step, size, A, centre, i, j, least):
         _densities(joint, total, whole)
         loglik += _each_row(total, w, at, rows, phi, joint, least, far)
         for k in range(len(small)):
-            for r in range(size): small[k, r] *= total[r]
+            row = small[k]
+            for r in range(size): row[r] *= total[r]
         S += np.dot(phi, joint.T)
     return loglik, S, far
 

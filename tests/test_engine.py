@@ -64,6 +64,42 @@ def test_fast_is_careful(structure, weighted):
     assert_same(model, x, w)
 
 
+def many_columns(d, n=3000, K=3, shift=0.0):
+    "A mixture of K normals in d columns, well conditioned, and draws from it."
+    rng = np.random.default_rng(d)
+    root = rng.normal(size=(K, d, 2 * d)) / np.sqrt(2 * d)
+    model = Mixture(rng.dirichlet(np.full(K, 5)), MultivariateNormal(shift + rng.normal(size=(K, d)), root @ root.swapaxes(1, 2)))
+    return model.sample(rng, n)[0], model
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("d", [37, 64])
+def test_triangles_are_careful(d, weighted):
+    x, model = many_columns(d, shift=100.0)
+    w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
+    assert is_fast(model, x, w)
+    assert_same(model, x, w)
+    far = x.copy()
+    far[3] = 1e4 # is left out, and added with care
+    if weighted: w[3] = 1
+    assert len(fast_e_step(model.components[0], model.weights, far, w)[2]) == 1
+    assert_same(model, far, w)
+
+
+def test_triangles_in_single_precision():
+    x, model = many_columns(50)
+    a, b = model.e_step(x.astype("float32"), dtype="float32"), careful(model, x)
+    assert 0 < abs(a.loglik / b.loglik - 1) < 1e-5
+
+
+def test_triangles_are_not_used_where_they_cancel():
+    x, model = many_columns(40)
+    apart = model.replace({"components[0].mean": 1e5 * model.components[0].mean})
+    x = 1e5 * model.components[0].mean[np.arange(len(x)) % 3] + x - x.mean(0)
+    assert not is_fast(apart, x)
+    assert_same(apart, x)
+
+
 @pytest.mark.parametrize("shape", [(), (3,)], ids=["numbers", "columns"])
 def test_univariate_normals_too(shape):
     rng = np.random.default_rng(0)
