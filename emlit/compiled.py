@@ -35,7 +35,7 @@ def _exp(row, whole):
 @njit(**_HOW)
 def _features(x, at, rows, centre, i, j, phi):
     "The features of rows from `at` on; i and j are the pairs of columns."
-    d, flat = len(centre), x[at:at + rows].reshape(-1)
+    d, flat = len(centre), np.ascontiguousarray(x[at:at + rows]).reshape(-1)
     if rows < phi.shape[1]: phi[:, rows:] = 0
     phi[0, :rows] = 1
     for c in range(d):
