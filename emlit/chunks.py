@@ -19,7 +19,8 @@ from .families import Degenerate
 # %% ../nbs/16_scale.ipynb #d05aba34
 def _pair(part):
     "x and sample_weight of a part."
-    x, w = part if isinstance(part, tuple) and len(part) == 2 else (part, None)
+    pair = isinstance(part, tuple) and len(part) == 2
+    x, w = part if pair else (part, None)
     rows = hasattr(x, "__len__") and not isinstance(x, (str, bytes, dict))
     if np.ma.is_masked(x):
         raise TypeError("x must not hold masked values; fill or remove them")
@@ -56,8 +57,8 @@ def _refuse_array(parts, read=None):
     if read is None and len(getattr(parts, "shape", "xyz")) < 3:
         raise TypeError("parts must be several parts; got one array: "
                         "say Chunks.slices(x)")
-    several = hasattr(parts, "__iter__") and not isinstance(parts, (str, bytes))
-    if several: return
+    text = isinstance(parts, (str, bytes))
+    if hasattr(parts, "__iter__") and not text: return
     raise TypeError(f"parts must be a list of parts; got {_shown(parts)}")
 
 def _check_parts(parts, read):
@@ -81,11 +82,11 @@ class Chunks:
     """Data in parts, which are read when they are needed and then dropped.
 
     `em`, `fit` and the estimators' `fit` take it in the place of x. Raises
-    TypeError for parts that cannot be gone through again, ValueError for none
-    at all, and whatever is wrong in a part with the number of the part."""
+    TypeError for parts that cannot be gone through again, ValueError for
+    none at all, and what is wrong in a part with the number of the part."""
     parts: object       # a list of what `read` takes: names of files, arrays
-    read: object = None # part → x, or (x, sample_weight); None: parts are that
-    n_jobs: int = None  # processes that read and add up; −1: as many as cores
+    read: object = None # part → x, or (x, sample_weight); None: it is that
+    n_jobs: int = None  # processes to read and add up; −1: one for each core
 
     def __post_init__(self):
         _check_parts(self.parts, self.read)
@@ -96,8 +97,8 @@ class Chunks:
 
     def __repr__(self):
         jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs}"
-        parts = "1 part" if len(self.parts) == 1 else f"{len(self.parts)} parts"
-        return f"Chunks({parts}{jobs})"
+        n = len(self.parts)
+        return f"Chunks({n} part{'s' * (n > 1)}{jobs})"
 
     def __iter__(self):
         "x and sample_weight (or None) of each part that holds anything."
@@ -112,9 +113,9 @@ class Chunks:
         found = self._each(work, enumerate(self.parts), *more)
         found = (one for one in found if one is not None)
         total = next(found, None)
-        if total is None: raise ValueError("parts must hold at least one row "
-            f"that counts; all {len(self.parts)} are empty")
-        return sum(found, start=total)
+        if total is not None: return sum(found, start=total)
+        raise ValueError("parts must hold at least one row that counts; "
+                         f"all {len(self.parts)} are empty")
 
     def _each(self, work, parts, *more):
         "The contributions of the parts, in their order."
@@ -133,7 +134,7 @@ class Chunks:
 
     @cached_property
     def few(self):
-        "A thousand rows of all parts, (m,) or (m, d): drawn once, to look at."
+        "A thousand rows of all parts, (m,) or (m, d), to look at."
         return sample(self, 1000, np.random.default_rng(0)).x
 
     @classmethod
@@ -141,9 +142,9 @@ class Chunks:
         """Some rows of x at a time. x: anything with a shape and slices.
 
         That is an array in memory or on disk (`np.load(…, mmap_mode="r")`),
-        a DataFrame, or one of h5py, zarr or Dask. rows: in a part; None: about
-        4 million numbers. sample_weight: (n,), in memory. With n_jobs, x must
-        be one that can be sent to a process: not an open file of h5py."""
+        a DataFrame, or one of h5py, zarr or Dask. rows: in a part; None:
+        about 4 million numbers. sample_weight: (n,), in memory. With n_jobs,
+        x must be one that can be sent to a process: no open file of h5py."""
         return cls(*_sliced(x, rows, sample_weight), n_jobs)
 
 # %% ../nbs/16_scale.ipynb #cb33dabc
@@ -154,8 +155,8 @@ def _in_processes(n_jobs, jobs):
         yield from Parallel(n_jobs, return_as="generator")(
             delayed(_one)(*job) for job in jobs)
     except PicklingError as error:
-        raise TypeError("with n_jobs, read and parts must be what can be sent "
-                        "to another process, such as names of files; "
+        raise TypeError("with n_jobs, read and parts must be what can be "
+                        "sent to another process, such as names of files; "
                         f"these cannot: {error}") from error
 
 def _array(x):
@@ -186,9 +187,11 @@ def _sliced(x, rows, sample_weight):
         raise TypeError("x must be an array of shape (n,) or (n, d); "
                         f"got {_shown(x)}{more}")
     n, width = shape[0], int(np.prod(shape[1:]))
-    if not n * width: raise ValueError(f"x must not be empty; got shape {shape}")
+    if not n * width:
+        raise ValueError(f"x must not be empty; got shape {shape}")
     w = None if sample_weight is None else as_sample_weight(sample_weight, n)
-    step = max(1, 2**22 // width) if rows is None else as_count(rows, "rows", 1)
+    step = max(1, 2**22 // width)
+    if rows is not None: step = as_count(rows, "rows", least=1)
     cuts = [slice(a, min(a + step, n)) for a in range(0, n, step)]
     return cuts, partial(_rows_of, x, w)
 
@@ -213,13 +216,14 @@ class Sample(NamedTuple):
     x: np.ndarray             # (m,) or (m, d)
     sample_weight: np.ndarray # (m,): how often each of them counts
     count: float              # how many observations there are in all
-    columns: list = None      # the columns' names, where the parts have names
+    columns: list = None      # names of the columns, where parts have them
 
 # %% ../nbs/16_scale.ipynb #fcd556f7
 class _Draw:
     "The rows with the smallest keys; `+` keeps the smallest of both."
     def __init__(self, size, kept, count, columns):
-        self.size, self.kept, self.count, self.columns = size, kept, count, columns
+        self.size, self.kept = size, kept
+        self.count, self.columns = count, columns
         if sum(len(keys) for keys, _, _ in kept) > 2 * size: self._drop()
 
     def _drop(self):
@@ -236,7 +240,7 @@ class _Draw:
                              f"got {shapes[0]} and {shapes[1]}")
         if self.columns != other.columns:
             raise ValueError("parts must have the same columns in the same "
-                             f"order; got {self.columns} and {other.columns}")
+                             f"order; got {self.columns}, {other.columns}")
         return _Draw(self.size, self.kept + other.kept,
                      self.count + other.count, self.columns)
 
@@ -245,7 +249,8 @@ def _draw(size, x, w, seed):
     "The draw from one part; rows of weight 0 are left out."
     columns = list(x.columns) if hasattr(x, "columns") else None
     x, w = _array(x), as_sample_weight(w, len(x))
-    keys = np.where(w > 0, np.random.default_rng(seed).random(len(x)), np.inf)
+    keys = np.random.default_rng(seed).random(len(x))
+    keys[w == 0] = np.inf
     least = np.argsort(keys)[:min(size, np.count_nonzero(w))]
     return _Draw(size, [(keys[least], x[least], w[least])], w.sum(), columns)
 
@@ -259,8 +264,8 @@ def sample(
 
     Rows are drawn alike whatever they weigh; the weights come with them. The
     draw depends on `rng` and the parts, not on n_jobs. Raises ValueError for
-    a size below 1. Source: Fan, Muller & Rezucha, J. Amer. Statist. Assoc. 57
-    (1962)."""
+    a size below 1.
+    Source: Fan, Muller & Rezucha, J. Amer. Statist. Assoc. 57 (1962)."""
     size = as_count(size, "size", least=1)
     seeds = as_rng(rng).integers(2**63, size=(len(chunks.parts), 4))
     drawn = chunks.total(partial(_draw, size), seeds)

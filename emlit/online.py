@@ -51,7 +51,8 @@ def _as_hold(hold, model):
 def _told(model, freeze, missing):
     "What the E-step and the M-step are told."
     if missing is not None and missing != "em":
-        raise ValueError(f"missing must be None or 'em'; got {_shown(missing)}")
+        raise ValueError("missing must be None or 'em'; "
+                         f"got {_shown(missing)}")
     for_e = {} if missing is None else {"missing": missing}
     return for_e, {"freeze": frozen_names(model, freeze)} if freeze else {}
 
@@ -65,10 +66,11 @@ def incremental_em(
     missing=None, # "em": NaN stands for a value that was not seen
     hold=None,   # observations before the first M-step, one pass at most
 ):               # a generator of Visit, one for each visit, without an end
-    """Incremental EM: an M-step after every part, with all other parts' sums.
+    """Incremental EM: an M-step after each part, with all other parts' sums.
 
-    After the first pass the evidence lower bound never falls (16.11). Raises
-    TypeError where the data are not Chunks, and what the model's steps raise.
+    After the first pass the evidence lower bound never falls (16.11).
+    Raises TypeError where the data are not Chunks, and what the model's
+    steps raise.
     Source: Neal & Hinton, A view of the EM algorithm that justifies
     incremental, sparse, and other variants (1998), section 3."""
     if not isinstance(chunks, Chunks):
@@ -113,8 +115,8 @@ def _gamma(step, t):
     if not callable(step): return float(t)**-step
     gamma = float(as_array(step(t), f"step({t})", ndim=(0,)))
     if 0 < gamma <= 1: return gamma
-    raise ValueError(f"step must give sizes above 0 and at most 1; step({t}) "
-                     f"is {gamma!r}")
+    raise ValueError("step must give sizes above 0 and at most 1; "
+                     f"step({t}) is {gamma!r}")
 
 # %% ../nbs/16b_online.ipynb #68dacc31
 @dataclass(frozen=True, eq=False)
@@ -125,14 +127,14 @@ class Stream:
     for bad arguments, and what the model's steps raise.
     Source: Cappé & Moulines, J. R. Statist. Soc. B 71 (2009), section 2."""
     model: object      # the start; later the model learnt so far
-    step: object = 0.6 # the power β of γ_t = t^−β; or a function from t to γ_t
+    step: object = 0.6 # the power β of γ_t = t^−β; or a function t → γ_t
     hold: float = None # rows before the first M-step; None: 10 a parameter
     freeze: tuple = () # names of parameters to hold still
     missing: str = None # "em": NaN stands for a value that was not seen
     stats: object = None # expected statistics of an average observation
     t: int = 0         # parts learnt from
     n: float = 0.0     # observations in them
-    score: float = np.nan # the last part's log-density per observation, before
+    score: float = np.nan # the last part's log-density a row, before learning
 
     def __post_init__(self):
         _check_model(self.model)
@@ -169,7 +171,7 @@ def online_em(
 
 # %% ../nbs/16b_online.ipynb #0c9f108f
 def _online(stream, parts):
-    "The states of a stream; what is wrong in a part is said with its number."
+    "The states of a stream; what is wrong is said with the part's number."
     in_parts = isinstance(parts, Chunks)
     read, parts = (parts.read, parts.parts) if in_parts else (None, parts)
     for i, part in enumerate(parts):
