@@ -128,7 +128,7 @@ class EmlitNumba(Emlit):
         return numba.__version__
 
     def refuses(self, case):
-        if case.d > 36: return "with so many columns both engines do the same"
+        if case.d > 3 * case.K or case.d > 36: return "with so many columns both engines do the same"
         return super().refuses(case)
 
     def options(self): return super().options() | {"engine": "numba"}

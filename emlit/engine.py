@@ -182,7 +182,7 @@ def _trusted(S, d, structure, dtype, limit): # of κ
 def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
     "What a fast E-step needs: A, the largest peak, the centre; or None where it would not be safe, or no faster."
     structure, mean = _shape(normal)
-    if wide and structure == "tied": return None # one factor for all: the careful form is as fast
+    if structure == "tied" and mean.shape[1] > 48: return None # one factor for all: the careful form is as fast
     centre = (weights @ mean).astype(dtype) # rounded as the data are, so that differences agree
     P, half, std = precisions(normal)
     if not cancellation(P, mean - centre, std) <= limit: return None
@@ -197,7 +197,10 @@ def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
 _CACHE = 2**17         # numbers in a block: 1 MiB
 _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, too few for temporaries that come and go page by page
 _LONG = 200_000        # multiplications in a product beyond which BLAS may share it among threads
-_WIDE = 36             # columns beyond which triangles cost less than the products of all pairs
+
+def _wide(structure, d, K):
+    "Whether triangles cost less than the products of all pairs."
+    return structure == "full" and d >= 20 and (d > 3 * K or d > 48)
 
 # %% ../nbs/12_speed.ipynb #01867245
 @cache
@@ -335,7 +338,7 @@ def fast_e_step(
     "The E-step of a mixture of normals by two matrix products; the rows that are too far out are still to be added."
     (structure, mean), dtype = _shape(normal), np.dtype(dtype)
     x, dense = x.reshape(len(x), -1), structure in ("full", "tied")
-    wide = dense and x.shape[1] > _WIDE
+    wide = _wide(structure, x.shape[1], len(weights))
     limit = (_WIDE_LIMIT if wide else _LIMIT)[dtype]
     plan = _plan(normal, weights, dtype, wide, limit)
     if plan is None: return None

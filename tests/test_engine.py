@@ -73,7 +73,7 @@ def many_columns(d, n=3000, K=3, shift=0.0):
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("d", [37, 64])
+@pytest.mark.parametrize("d", [20, 64])
 def test_triangles_are_careful(d, weighted):
     x, model = many_columns(d, shift=100.0)
     w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
@@ -84,6 +84,12 @@ def test_triangles_are_careful(d, weighted):
     if weighted: w[3] = 1
     assert len(fast_e_step(model.components[0], model.weights, far, w)[2]) == 1
     assert_same(model, far, w)
+
+
+@pytest.mark.parametrize("d, K, wide", [(19, 1, False), (20, 6, True), (20, 7, False), (48, 16, False), (49, 16, True), (64, 100, True)])
+def test_triangles_are_for_many_columns_and_few_components(d, K, wide):
+    assert emlit.engine._wide("full", d, K) == wide
+    assert not emlit.engine._wide("tied", d, K)
 
 
 def test_triangles_in_single_precision():
