@@ -1137,12 +1137,13 @@ def _triangle(root): # (…, d, d), columns in ascending order of length
 def _lift(cov, floor): # (…, d) and (d,) or a number; or (…, d, d) and (d, d)
     """The likeliest covariance above the floor, where `cov` is the likeliest of all: equation (4.20); and its factor.
 
-    The factor is None where nothing was lifted, and for a diagonal.
+    The factor is None for a diagonal.
     Eigenvalues that float64 could not tell from 0, beside the largest, are lifted too."""
     if floor.ndim < 2: return np.maximum(cov, floor), None
-    try: np.linalg.cholesky(cov - floor)
-    except np.linalg.LinAlgError: pass
-    else: return cov, None
+    try:
+        np.linalg.cholesky(cov - floor)
+        return cov, np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError: pass # it lies below, or cannot be told from what does
     L, values, vectors = _whitened(cov, floor)
     least = np.maximum(1, 16 * len(L) * np.finfo(float).eps * values[..., -1:])
     low = (values < least).any(-1)[..., None, None]

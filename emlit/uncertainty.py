@@ -354,11 +354,16 @@ def _from_map(chart, x, weighting, freezing, loglik):
 _NOTHING = 1e-7 # a share of information below this counts as none
 
 def _spectrum(observed, complete):
-    "Shares of the complete information that are observed, ascending, and directions V with Vᵀ complete V = 1."
-    try: return (*eigh(observed, complete), True)
+    "Shares of the complete information that are observed, ascending, directions V with Vᵀ complete V = 1, and V⁻ᵀ."
+    size = np.sqrt(np.abs(np.diag(complete if np.isfinite(complete).all() else observed)))
+    size = np.where(size > 0, size, 1) # so that the units of parameters do not matter
+    scaled = lambda info: info / size / size[:, None]
+    try: shares, V, known = *eigh(scaled(observed), scaled(complete)), True
     except (np.linalg.LinAlgError, ValueError): # the complete information is not positive, or not known
-        size = np.abs(np.diag(observed))
-        return (*eigh(observed, np.diag(np.where(size > 0, size, 1))), False)
+        size = np.abs(np.diag(observed))**0.5
+        size = np.where(size > 0, size, 1)
+        shares, V, known = *eigh(scaled(observed)), False
+    return shares, V / size[:, None], np.linalg.inv(V).T * size[:, None], known
 
 def _fractions(shares): return np.where(np.abs(1 - shares) < 1e-10, 0, 1 - shares) # rounding alone is nothing
 
@@ -457,7 +462,7 @@ def _quantile(level):
 def _report(chart, score, observed, complete, method):
     "From information in the chart's coordinates to a StandardErrors in the model's own parameters."
     C, A = chart.C, chart.A
-    shares, V, known = _spectrum(observed, complete)
+    shares, V, dual, known = _spectrum(observed, complete)
     flat, rising = np.abs(shares) <= _NOTHING, shares < -_NOTHING
     cov, variances = _invert(V, shares, C, A)
     moved = A.any(axis=1)
@@ -468,7 +473,7 @@ def _report(chart, score, observed, complete, method):
     back = np.linalg.inv(C)
     values = chart.model.parameters()
     by_name = _unflat(errors, values)
-    combos = back.T @ np.linalg.inv(V).T[:, ~flat]
+    combos = back.T @ dual[:, ~flat]
     missing = _fractions(shares) if known else np.full(len(shares), np.nan)
     flat, rising = C @ V[:, flat], C @ V[:, rising]
     notes = _notes(chart.names, chart, distance, flat, rising, combos)

@@ -242,3 +242,12 @@ def test_twins_and_the_empty_are_named():
     x = np.random.default_rng(17).normal(size=40)
     with pytest.warns(RuntimeWarning, match="components 0 and 1 of the start are identical"): assert fit(Mixture([.5, .5], Normal([0., 0], [1, 1])), x).reason == "identical"
     with pytest.warns(RuntimeWarning, match="component 1 has no data left: its expected count is 0; use fewer components, another start"): assert fit(Mixture([.5, .5], Normal([0., 1e3], [1, 1])), x).reason == "degenerate"
+
+
+def test_what_lies_above_the_floor_and_cannot_be_factored_is_lifted():
+    cov = np.array([[2.8405e-16, -2.1476e-16], [-2.1476e-16, 2.1476e-16**2 / 2.8405e-16]]) # singular to rounding
+    floor = np.array([[1.2189e-31, -8.7771e-32], [-8.7771e-32, 7.7555e-32]])
+    for nudge in np.linspace(-4, 4, 41) * np.finfo(float).eps:
+        lifted, L = emlit.families._lift(np.stack([cov * [[1, 1], [1, 1 + nudge]], 4 * floor]), floor)
+        assert np.diagonal(L, axis1=1, axis2=2).min() > 0
+        assert_allclose(L @ L.swapaxes(1, 2), lifted, rtol=1e-6, atol=1e-22)

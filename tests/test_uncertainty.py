@@ -537,3 +537,15 @@ def test_estimators_are_read():
     assert_allclose(e.estimates[0], model.weights_[0], rtol=1e-12)
     assert len(bootstrap(model, x, 3, np.random.default_rng(0)).samples) == 3
     assert sorted(match(model, canonical(model))) == [0, 1]
+
+
+def test_units_of_very_different_size_do_not_make_directions_singular():
+    from emlit.uncertainty import _spectrum
+    units = np.array([1.0, 1e-50, 1e-140])
+    complete = np.array([[3.0, 0.4, 0.1], [0.4, 2.0, 0.3], [0.1, 0.3, 1.0]])
+    observed = complete - 0.5 * np.eye(3)
+    plain = _spectrum(observed, complete)
+    scaled = _spectrum(observed * np.outer(units, units), complete * np.outer(units, units))
+    np.testing.assert_allclose(scaled[0], plain[0], rtol=1e-10)
+    np.testing.assert_allclose(np.abs(scaled[1] * units[:, None]), np.abs(plain[1]), rtol=1e-8)
+    np.testing.assert_allclose(scaled[2].T @ scaled[1], np.eye(3), atol=1e-10)
