@@ -50,6 +50,10 @@ def _pairs(d): # i ≤ j: first all i = j, then all j = i + 1, and so on
     return i, i + np.repeat(np.arange(d), np.arange(d, 0, -1))
 
 # %% ../nbs/12_speed.ipynb #8970c612
+def _peaks(weights, half, d):
+    "h_k of (12.1): the logarithm of each component's highest point, (K,)."
+    with np.errstate(divide="ignore"): return np.log(weights) + half - d * 0.5 * np.log(2 * np.pi)
+
 def natural_parameters(
     weights, # (K,)
     P,       # (K, d, d), or (K, d) without off-diagonals
@@ -59,7 +63,7 @@ def natural_parameters(
     """The rows of (12.3).
 
     The largest peak h_k is taken off the constants, so that every log-density is at most 0."""
-    with np.errstate(divide="ignore"): h = np.log(weights) + half - m.shape[1] * 0.5 * np.log(2 * np.pi)
+    h = _peaks(weights, half, m.shape[1])
     linear = np.einsum("kij,kj->ki", P, m) if P.ndim == 3 else P * m
     constant = h - h.max() - 0.5 * np.einsum("ki,ki->k", linear, m)
     if P.ndim == 2: return np.concatenate([constant[:, None], linear, -0.5 * P], axis=1), h.max()
@@ -190,7 +194,7 @@ def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
     if not wide:
         A, peak = natural_parameters(weights, P, half, m)
         return A.astype(dtype), peak, centre
-    B, h, peak = triangles(normal, weights, m)
+    B, h, peak = triangles(weights, normal._inverse, half, m)
     return (B.astype(dtype), h.astype(dtype)), peak, centre
 
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
@@ -271,14 +275,13 @@ def _by_products(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F
 
 # %% ../nbs/12_speed.ipynb #d5304d65
 def triangles(
-    normal,  # a MultivariateNormal with full covariances
     weights, # (K,)
+    W,       # (K, d, d): inverses of the Cholesky factors
+    half,    # (K,): log |P|^½
     m,       # (K, d): means, measured from the centre
 ) -> tuple:  # B of (12.7), (K, d, d + 1); peaks h_k less the largest, (K,); that h_k
     "What the log-densities are made of with many columns: h_k − ‖B_k φ‖²."
-    W = normal._inverse # (K, d, d): L⁻¹
-    half = np.log(np.diagonal(W, axis1=1, axis2=2)).sum(1)
-    with np.errstate(divide="ignore"): h = np.log(weights) + half - m.shape[1] * 0.5 * np.log(2 * np.pi)
+    h = _peaks(weights, half, m.shape[1])
     return np.sqrt(0.5) * np.concatenate([-W @ m[:, :, None], W], axis=2), h - h.max(), h.max()
 
 # %% ../nbs/12_speed.ipynb #dffb06f9

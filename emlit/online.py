@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import _shown, as_array, as_tolerance
-from .chunks import Chunks, _load, _one, _refuse_array
-from .fitting import _check_model, _log_prior
-from .mixture import frozen_names
+from .chunks import (Chunks, _count, _e_step, _load, _one,
+                          _refuse_array)
+from .fitting import _check_model, _freezing, _given, _log_prior
 
 # %% ../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
@@ -28,13 +28,12 @@ class Visit(NamedTuple):
 # %% ../nbs/16b_online.ipynb #c16c396b
 def _visit(model, options, x, w):
     "The E-step of one part, and how many observations it holds."
-    weighted = {} if w is None else {"sample_weight": w}
-    try: expectation = model.e_step(x, **options, **weighted)
+    try: expectation = _e_step(model, options, x, w)
     except ValueError as error:
         if "probability zero" not in str(error): raise
         raise ValueError(f"{error}; if the parts before had no such value, "
                          "learn from more of them first (hold)") from error
-    return expectation, float(len(x) if w is None else np.sum(w))
+    return expectation, _count(x, w)
 
 # %% ../nbs/16b_online.ipynb #9a7b8c65
 def _from_behind(found):
@@ -53,8 +52,7 @@ def _told(model, freeze, missing):
     if missing is not None and missing != "em":
         raise ValueError("missing must be None or 'em'; "
                          f"got {_shown(missing)}")
-    for_e = {} if missing is None else {"missing": missing}
-    return for_e, {"freeze": frozen_names(model, freeze)} if freeze else {}
+    return _given(missing=missing), _freezing(model, freeze)
 
 # %% ../nbs/16b_online.ipynb #270f8d29
 def incremental_em(
@@ -76,9 +74,9 @@ def incremental_em(
     if not isinstance(chunks, Chunks):
         raise TypeError(f"chunks must be Chunks; got {_shown(chunks)}")
     _check_model(model)
-    for_e, for_m = _told(model, freeze, missing)
-    if prior is not None: for_m["prior"] = prior
     _log_prior(prior) # which refuses what is no prior
+    for_e, for_m = _told(model, freeze, missing)
+    for_m |= _given(prior=prior)
     return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))
 
 # %% ../nbs/16b_online.ipynb #f21732bc
