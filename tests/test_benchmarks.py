@@ -94,12 +94,12 @@ def test_stored_results_say_where_they_come_from(path):
 
 
 def test_the_front_page_promises_no_more_than_was_measured():
-    assert "about forty times as long" in (HERE.parent / "README.md").read_text(encoding="utf-8")
+    assert "more than thirty times as long" in (HERE.parent / "README.md").read_text(encoding="utf-8")
     path = HERE / "results" / "full.json"
     if subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], cwd=HERE).returncode: pytest.skip("these figures are of your own machine")
     found = json.loads(path.read_text(encoding="utf-8"))
     goal = next(g for g in found["goals"] if g["name"].endswith("one iteration, 10⁶ × 2, K = 8"))
-    assert found["size"] == "full" and 36 <= goal["median"]
+    assert found["size"] == "full" and 30 < goal["median"]
 
 
 def test_parts_and_processes_reach_the_same_loglik(written):
