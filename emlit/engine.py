@@ -99,35 +99,37 @@ _LEAST = dict(zip(_KINDS, (np.float64(-690), np.float32(-80)))) # of the exponen
 def row_scales(
     joint,  # (K, b): log-densities less the largest peak; exponentials are written over them
     w, phi, # (b,) or None, and (F, b): weights and features of the same rows
-) -> tuple: # ℓ less peaks; what to multiply each row by, (b,); which rows are too far out and were set to 0
-    "What a block's rows add to ℓ, and the reciprocals that make responsibilities of exponentials."
+    scale, log_p, # (b,): where to write what makes responsibilities of exponentials, 1 or w over their sums; room
+) -> tuple: # ℓ less peaks; which rows are too far out and were set to 0
+    "What a block's rows add to ℓ, and what to multiply each row by."
     kind, far = joint.dtype, ()
     if joint.min() < _LEAST[kind]: np.maximum(joint, _LEAST[kind], out=joint)
     np.exp(joint, out=joint)
-    total = np.ones(len(joint), kind) @ joint
+    total = np.matmul(np.ones(len(joint), kind), joint, out=scale)
     if not total.min() > _FAR[kind]:
         far = np.flatnonzero(~(total > _FAR[kind]))
         total[far], w = 1, np.ones(len(total)) if w is None else w.copy()
         phi[:, far] = joint[:, far] = w[far] = 0
-    log_p = np.log(total)
+    np.log(total, out=log_p)
     loglik = (log_p if w is None else w * log_p).sum(dtype=float)
-    return loglik, 1 / total if w is None else np.divide(w, total, dtype=kind, casting="same_kind"), far
+    np.divide(1 if w is None else w, total, out=scale, dtype=kind, casting="same_kind")
+    return loglik, far
 
 # %% ../nbs/12_speed.ipynb #c25b32b9
 def block_e_step(
     x, w,   # (b, d), and (b,) or None: some rows of the data and how often each counts
     A,      # (K, F): natural parameters, with the largest peak taken off
     centre, # (d,)
-    phi, joint, # (F, b) and (K, b): room to work in
+    phi, joint, rows, # (F, b), (K, b) and (2, b): room to work in
     dense,  # whether the features hold all products
 ) -> tuple: # ℓ less peaks; S of (12.5), (K, F); which rows are too far out and were left out
     "The E-step of one block: (12.3), exponentials, (12.5)."
-    phi, joint = phi[:, :len(x)], joint[:, :len(x)]
+    phi, joint, rows = (room[:, :len(x)] for room in (phi, joint, rows))
     features(x, centre, phi, dense)
     np.matmul(A, phi, out=joint)
-    loglik, scale, far = row_scales(joint, w, phi)
+    loglik, far = row_scales(joint, w, phi, *rows)
     small = joint if len(joint) < len(phi) else phi
-    small *= scale
+    small *= rows[0]
     return loglik, (phi @ joint.T).T, far
 
 # %% ../nbs/12_speed.ipynb #5c756d06
@@ -198,8 +200,9 @@ def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
     return (B.astype(dtype), h.astype(dtype)), peak, centre
 
 # %% ../nbs/12_speed.ipynb #5ca1e4ec
-_CACHE = 2**17         # numbers in a block: 1 MiB
-_ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, too few for temporaries that come and go page by page
+_CACHE = 110_000       # numbers in a block: just below 1 MiB
+_LINE = 64             # bytes that the cache moves at a time
+_ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, not too many for the cache
 _LONG = 200_000        # multiplications in a product beyond which BLAS may share it among threads
 
 def _wide(structure, d, K):
@@ -207,6 +210,13 @@ def _wide(structure, d, K):
     return structure == "full" and d >= 20 and (d > 3 * K or d > 48)
 
 # %% ../nbs/12_speed.ipynb #01867245
+def _room(rows, size, kind):
+    "An empty (rows, size) table. Its rows begin with a line of the cache, if they are some lines long."
+    flat = np.empty(rows * size + _LINE // kind.itemsize, kind)
+    begins = flat.__array_interface__["data"][0] # its address
+    skip = -begins % _LINE // kind.itemsize
+    return flat[skip:skip + rows * size].reshape(rows, size)
+
 @cache
 def _blas():
     "A handle on the BLAS libraries' numbers of threads."
@@ -270,7 +280,7 @@ def _sum_blocks(block, x, w, starts, size): # block: the E-step of some rows
 def _by_products(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, F), rows that are too far out
     "The blocks' E-steps by two matrix products."
     A, _, centre = plan
-    room = np.empty((A.shape[1], size), A.dtype), np.empty((len(A), size), A.dtype)
+    room = [_room(rows, size, A.dtype) for rows in (A.shape[1], len(A), 2)]
     return _sum_blocks(lambda x, w: block_e_step(x, w, A, centre, *room, dense), x, w, starts, size)
 
 # %% ../nbs/12_speed.ipynb #d5304d65
@@ -289,17 +299,17 @@ def triangle_e_step(
     x, w,   # (b, d), and (b,) or None: some rows of the data and how often each counts
     B, h,   # (K, d, d + 1) and (K,): see `triangles`
     centre, # (d,)
-    phi, z, joint, # (d + 1, b) twice, and (K, b): room to work in
+    phi, z, joint, rows, # (d + 1, b) twice, (K, b) and (2, b): room to work in
 ) -> tuple: # ℓ less peaks; the sums (12.8), (K, d + 1, d + 1); which rows are too far out and were left out
     "The E-step of one block with many columns: (12.7), exponentials, (12.8)."
-    phi, z, joint = (room[:, :len(x)] for room in (phi, z, joint))
+    phi, z, joint, rows = (room[:, :len(x)] for room in (phi, z, joint, rows))
     features(x, centre, phi, False)
     for k, b in enumerate(B):
         np.matmul(b, phi, out=z[1:])
         np.einsum("ij,ij->j", z[1:], z[1:], out=joint[k])
     np.subtract(h[:, None], joint, out=joint)
-    loglik, scale, far = row_scales(joint, w, phi)
-    joint *= scale
+    loglik, far = row_scales(joint, w, phi, *rows)
+    joint *= rows[0]
     S = np.empty((len(B), len(phi), len(phi)), B.dtype)
     for k, root in enumerate(np.sqrt(joint, out=joint)):
         np.multiply(phi, root, out=z)
@@ -311,7 +321,7 @@ def _by_triangles(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, 
     "The blocks' E-steps by triangles; the sums come in the order of the features."
     (B, h), _, centre = plan
     K, d = B.shape[:2]
-    room = [np.empty((rows, size), B.dtype) for rows in (d + 1, d + 1, K)]
+    room = [_room(rows, size, B.dtype) for rows in (d + 1, d + 1, K, 2)]
     block = lambda x, w: triangle_e_step(x, w, B, h, centre, *room)
     loglik, S, far = _sum_blocks(block, x, w, starts, size)
     i, j = _pairs(d)
@@ -320,13 +330,13 @@ def _by_triangles(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, 
 # %% ../nbs/12_speed.ipynb #abee59c3
 def _adder(engine, plan, n):
     "What adds up the blocks, the rows of a block, multiplications in its longest product, and the cost as `in_threads` counts it."
-    if isinstance(plan[0], tuple): return _by_triangles, 1024, np.inf, np.inf
+    if isinstance(plan[0], tuple): return _by_triangles, 1008, np.inf, np.inf
     K, F = plan[0].shape
     if engine == "numba":
         from emlit.compiled import sum_blocks
         size = 512 if F < 64 else 256
         return sum_blocks, size, K * F * size, np.inf if n * K * (F + 20) > 5e6 else 0
-    size = int(np.clip(_CACHE // (F + K), *_ROWS))
+    size = min(max(_CACHE // (F + K), _ROWS[0]), _ROWS[1]) // 32 * 32 + 16 # an odd multiple of 16
     return _by_products, size, K * F * size, 4 * n * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
 
 # %% ../nbs/12_speed.ipynb #633bc061
