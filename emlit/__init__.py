@@ -15,6 +15,7 @@ from emlit.mixture import Expectation, Mixture
 from emlit.online import Stream, incremental_em, online_em
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
+from emlit.squashing import squash
 from emlit.uncertainty import bootstrap, bootstrap_lrt, canonical, match, multistart, permute, standard_errors
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
@@ -22,7 +23,7 @@ __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expe
            "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Stream", "Trace", "Uniform",
            "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit",
            "icl", "impute", "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
-           "regress", "scale_floor", "select", "standard_errors"]
+           "regress", "scale_floor", "select", "squash", "standard_errors"]
 
 
 def __getattr__(name):

@@ -21,6 +21,7 @@ from .chunks import Chunks, e_step
 from .families import Degenerate
 from .missing import refuse_empty_columns
 from .mixture import Mixture, frozen_names
+from .squashing import Squashed
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
 class Step(NamedTuple):
@@ -94,8 +95,18 @@ def _refuse_empty(x, w):
     if not isinstance(x, Chunks): return refuse_empty_columns(x, w)
     refuse_empty_columns(np.where(x.total(_seen) > 0, 0.0, np.nan)[None])
 
+# %% ../nbs/03_em.ipynb #3ef9c2b4
+_MANY = 20_000 # numbers in one column: from here on, fewer may do
+
+def _squashing(x, for_e, most):
+    "What later E-steps are told, if fewer numbers may do for x (chapter 12d)."
+    if most < 20 or not for_e.get("checked") or "engine" in for_e: return {}
+    if not len(x) == x.size >= _MANY: return {}
+    if np.dtype(for_e.get("dtype", float)) != np.float64: return {}
+    return {"squashed": Squashed(x, for_e.get("sample_weight"), wait=8)}
+
 # %% ../nbs/03_em.ipynb #c3b589b0
-def _begin(model, x, freeze, prior, **for_e):
+def _begin(model, x, freeze, prior, most=0, **for_e): # most: iterations
     "The data, the first E-step, and what later E-steps and M-steps are told."
     for_e = _given(**for_e)
     if isinstance(x, Chunks): _refuse_rows(for_e)
@@ -105,6 +116,7 @@ def _begin(model, x, freeze, prior, **for_e):
         _refuse_empty(x, for_e.get("sample_weight"))
     first = _first(model, x, for_e)
     x, for_e = _read_once(model, x, for_e)
+    for_e = for_e | _squashing(x, for_e, most)
     return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
 
 # %% ../nbs/03_em.ipynb #e51e0f1a
@@ -573,7 +585,7 @@ def fit(
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
-    engine=None,        # "numba": normals in compiled loops (chapter 12c)
+    engine=None,        # "numpy": over all rows; "numba": compiled (12c)
     keep="all",         # models to keep: "all", or "ends" (first, last few)
     progress=False,     # show a progress bar
 ) -> Trace:
@@ -586,15 +598,17 @@ def fit(
     same or nearly so, at a saddle, with a warning) or "guarded" (converged
     with a component on its floor, with a warning). With tol=0 exactly
     max_iter iterations are made, each an evaluation of the EM map, unless one
-    is degenerate. Raises ValueError or TypeError for bad arguments and for
+    is degenerate. Long runs over many numbers in one column go on with fewer
+    ones that do in their place (chapter 12d), unless an engine is asked for.
+    Raises ValueError or TypeError for bad arguments and for
     data that is impossible under the start. Warns of identical components in
     the start, and once if what EM climbs falls by more than rounding
     explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     monotone = not _regularised(model)
-    x, first, for_e, for_m = _begin(model, x, freeze, prior, labels=labels,
-        sample_weight=sample_weight, missing=missing, dtype=dtype, engine=engine)
+    x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
+        sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
     n = _count(x, sample_weight, first)
     em_map = EMMap(x, for_e, for_m, log_prior)
     record = _Record(log_prior, keep, monotone, em_map.eps)

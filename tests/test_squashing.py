@@ -1,0 +1,286 @@
+"""Squashed data (chapter 12d) against all data: sums, fits, and what must not be squashed."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import emlit
+from emlit import Degenerate, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
+from emlit.squashing import Cells, Squashed, _cells, _squash, arcs, chebyshev_sums, gauss_rules, resolved, stand_in
+
+
+def mixture_of(rng, K, spread=3.0):
+    return Mixture(rng.dirichlet(np.full(K, 3.0)), Normal(rng.normal(scale=spread, size=K), rng.uniform(0.3, 2, K)))
+
+
+def sums(e, model):
+    s = e.stats[0]
+    about = s.about(np.zeros_like(s.origin))
+    return np.concatenate([[e.loglik], s.weight, about.total.ravel(), about.square.ravel()])
+
+
+# ---------------------------------------------------------------- rules
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_moments_of_the_nodes_are_those_of_the_data(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(30, 3000))
+    t = rng.choice([rng.uniform(-1, 1, n), rng.beta(0.3, 2, n) * 2 - 1, np.sign(rng.normal(size=n)) * rng.beta(5, 1, n)])
+    w = rng.exponential(size=n)
+    _, found = chebyshev_sums(t, w, Cells(-1.0, 2.0, 1))
+    nodes, weights, error = gauss_rules(found)
+    if not error[0] < 1e-13: return # then the data are kept
+    assert np.all(np.abs(nodes) <= 1 + 1e-9) and np.all(weights >= 0)
+    for power in range(20):
+        np.testing.assert_allclose((weights * nodes**power).sum(), (w * t**power).sum(), atol=1e-12 * w.sum())
+
+
+def test_rules_exist_for_ordinary_data():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100_000)
+    count, found = chebyshev_sums(x, None, _cells(x, 0.05))
+    busy = count > 20
+    assert np.all(gauss_rules(found[:, busy])[2] < 1e-14)
+
+
+def test_a_rule_with_an_atom(): # half of the data are zeros
+    rng = np.random.default_rng(0)
+    x = np.concatenate([np.zeros(20_000), rng.exponential(size=20_000)])
+    few, w = squash(x, 0.1)
+    assert len(few) < 1000 and w.min() > 0
+    for f in (np.cos, np.exp, np.square):
+        np.testing.assert_allclose(w @ f(-few), f(-x).sum(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("values", [1, 2, 5, 15])
+def test_few_values_are_kept_as_they_are(values):
+    x = np.random.default_rng(0).choice(np.linspace(0, 1, values) ** 2, 5000)
+    few, w = squash(x, 5.0)
+    right, counts = np.unique(x, return_counts=True)
+    if values <= 10: # no rule of ten nodes exists
+        np.testing.assert_array_equal(few, right)
+        np.testing.assert_array_equal(w, counts)
+    np.testing.assert_allclose(w @ few**3, (x**3).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shift, scale", [(0, 1), (1e9, 1), (-1e6, 1e-3), (0, 1e-140), (0, 1e140), (5, 1e-12)])
+def test_units_and_origin(shift, scale):
+    z = np.random.default_rng(0).normal(size=50_000)
+    x = shift + scale * z
+    few, w = squash(x, 0.05 * scale)
+    assert len(few) < 5000 or shift / scale > 1e11
+    np.testing.assert_allclose(w.sum(), len(x), rtol=1e-13)
+    rounding = np.spacing(abs(float(shift))) # nodes are rounded, too
+    np.testing.assert_allclose(w @ (few - shift), (x - shift).sum(), atol=(1e-12 * scale + rounding) * len(x))
+    np.testing.assert_allclose(w @ ((few - shift) / scale)**2, (((x - shift) / scale)**2).sum(), rtol=1e-12 + rounding / scale)
+
+
+def test_data_far_from_zero_are_given_whole():
+    for shift, whole in ((1e3, False), (1e7, True)):
+        x = shift + np.random.default_rng(0).normal(size=30_000)
+        rows, _ = stand_in(Squashed(x), np.ones(1), (Normal([shift], [1.0]),))
+        assert (len(rows) == len(x)) == whole
+
+
+def test_weights_and_single_precision():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=30_000)
+    w = rng.integers(0, 3, len(x)).astype(float)
+    few, counts = squash(x, 0.1, sample_weight=w)
+    np.testing.assert_allclose(counts @ np.cos(few), w @ np.cos(x), rtol=1e-13)
+    few, counts = squash(x.astype(np.float32), 0.1)
+    np.testing.assert_allclose(counts @ np.cos(few), np.cos(x.astype(np.float32).astype(float)).sum(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("x, width, w, error, words", [
+    ([[1.0, 2.0]], 1, None, ValueError, "x"), ([1.0, np.nan], 1, None, ValueError, "nan"), ([1.0, 2.0], 0, None, ValueError, "width must be above 0"),
+    ([1.0, 2.0], -1, None, ValueError, "width"), ([1.0, 2.0], 1e-9, None, ValueError, "width must be more than"), ([1.0, 2.0], "a", None, (TypeError, ValueError), "width"),
+    ([1.0, 2.0], np.nan, None, ValueError, "width"), ([], 1, None, ValueError, "x"), ([1.0, 2.0], 1, [1.0], ValueError, "sample_weight"), ([1.0, 2.0], 1, [1.0, -1], ValueError, "sample_weight")])
+def test_bad_input(x, width, w, error, words):
+    with pytest.raises(error, match=words): squash(x, width, sample_weight=w)
+
+
+# ---------------------------------------------------------------- when it is safe
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=80, deadline=None)
+def test_resolved_means_right_to_rounding(seed):
+    rng = np.random.default_rng(seed)
+    K = int(rng.integers(1, 7))
+    truth, model = mixture_of(rng, K), mixture_of(rng, int(rng.integers(1, 7)))
+    x = rng.permutation(np.concatenate([truth.sample(rng, 20_000)[0], rng.uniform(-10, 10, 2000)])) # data where no component is
+    level = _squash(x, None, _cells(x, 10 ** rng.uniform(-2, 0.5)))
+    normal = model.components[0]
+    if not resolved(model.weights, normal.mean, normal.std, level): return
+    a, b = sums(model.e_step(x), model), sums(model.e_step(level.x, sample_weight=level.weight), model)
+    np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-13 * len(x) * max(1, np.abs(x).max()**2))
+
+
+def test_every_second_random_model_is_resolved_by_narrow_cells(): # so that the test above tests something
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        model = mixture_of(rng, 4)
+        x = model.sample(rng, 20_000)[0]
+        normal = model.components[0]
+        found.append(resolved(model.weights, normal.mean, normal.std, _squash(x, None, _cells(x, 0.04))))
+    assert np.mean(found) > 0.5
+
+
+def test_arcs_against_directions_of_complex_numbers():
+    rng = np.random.default_rng(3)
+    model = mixture_of(rng, 3, spread=1.0)
+    mean, std, c, h = model.components[0].mean, model.components[0].std, 0.3, 0.05
+    angle = np.linspace(0, 2 * np.pi, 400)
+    z = h * ((6 + 1 / 6) / 2 * np.cos(angle) + 1j * (6 - 1 / 6) / 2 * np.sin(angle))
+    slope, kappa = (mean - c) / std**2, std**-2.0
+    turn = np.imag(slope[:, None] * z - kappa[:, None] * z**2 / 2)
+    bound = arcs(model.weights, mean, std, np.array([c]), h)[0]
+    assert np.ptp(turn, axis=0).max() <= bound < 3 * np.ptp(turn, axis=0).max()
+
+
+def test_a_light_component_is_not_left_to_rules():
+    x = np.random.default_rng(0).normal(size=30_000)
+    level = _squash(x, None, _cells(x, 0.05))
+    two = np.zeros(2), np.ones(2)
+    assert resolved(np.array([0.5, 0.5]), *two, level)
+    assert not resolved(np.array([1 - 1e-7, 1e-7]), *two, level)
+    assert resolved(np.array([1.0, 0.0]), *two, level) # it has nothing at all
+
+
+# ---------------------------------------------------------------- standing in
+
+def test_levels_get_finer_as_components_get_narrower():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200_000)
+    squashed, lengths = Squashed(x), []
+    for std in (1.0, 0.05, 0.02, 1e-4):
+        block = Normal([-0.1, 0.1], [std, std])
+        rows, w = stand_in(squashed, np.array([0.5, 0.5]), (block,))
+        lengths.append(len(rows))
+        a = Mixture([0.5, 0.5], block).e_step(x[np.abs(x) < 5 * std]) if std < 0.01 else None
+        if w is not None:
+            m = Mixture([0.5, 0.5], block)
+            np.testing.assert_allclose(sums(m.e_step(rows, sample_weight=w), m), sums(m.e_step(x), m), rtol=1e-12, atol=1e-8)
+    assert lengths == sorted(lengths) and lengths[0] < 5000 and lengths[-1] == len(x)
+
+
+def test_waiting_counts_down():
+    x = np.random.default_rng(0).normal(size=50_000)
+    squashed, block = Squashed(x, wait=2), Normal([0.0], [1.0])
+    lengths = [len(stand_in(squashed, np.ones(1), (block,))[0]) for _ in range(4)]
+    assert lengths[:2] == [len(x)] * 2 and lengths[2] == lengths[3] < 5000
+
+
+@pytest.mark.parametrize("x", [np.full(30_000, 2.5), np.r_[np.zeros(29_999), 1e100], np.r_[np.random.default_rng(0).normal(size=29_999), 1e12],
+                               np.random.default_rng(0).standard_cauchy(30_000), np.exp(30 * np.random.default_rng(0).normal(size=30_000))])
+def test_awkward_data_are_given_whole_or_right(x):
+    block = Normal([x.mean(), x.mean()], [x.std() + 1, 2 * x.std() + 1])
+    model = Mixture([0.5, 0.5], block)
+    rows, w = stand_in(Squashed(x), model.weights, (block,))
+    np.testing.assert_allclose(sums(model.e_step(rows, sample_weight=w), model), sums(model.e_step(x), model), rtol=1e-11)
+
+
+# ---------------------------------------------------------------- fits
+
+CASES = {"normal": lambda: (Normal([-1.0, 0.5], [1.5, 1.5]), ()), "full": lambda: (MultivariateNormal([[-1.0], [0.5]], np.full((2, 1, 1), 2.0)), (1,)),
+         "tied": lambda: (MultivariateNormal([[-1.0], [0.5]], np.full((1, 1), 2.0), "tied"), (1,)),
+         "diag": lambda: (MultivariateNormal([[-1.0], [0.5]], np.full((2, 1), 2.0), "diag"), (1,)),
+         "spherical": lambda: (MultivariateNormal([[-1.0], [0.5]], np.full(2, 2.0), "spherical"), (1,)),
+         "tied_spherical": lambda: (MultivariateNormal([[-1.0], [0.5]], np.array(2.0), "tied_spherical"), (1,)),
+         "tied_diag": lambda: (MultivariateNormal([[-1.0], [0.5]], np.array([2.0]), "tied_diag"), (1,))}
+
+
+@pytest.fixture(scope="module")
+def numbers(): return np.random.default_rng(5).normal([-2.0, 1.0], [0.6, 1.2], size=(15_000, 2)).ravel()
+
+
+@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_fit_is_that_over_all_rows(numbers, kind, weighted, monkeypatch):
+    block, shape = CASES[kind]()
+    x = numbers.reshape(-1, *shape)
+    w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
+    used = []
+    monkeypatch.setattr("emlit.mixture.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    a = fit(Mixture([0.5, 0.5], block), x, sample_weight=w)
+    assert min(len(rows) for rows, _ in used) < 5000, "nothing was squashed"
+    b = fit(Mixture([0.5, 0.5], block), x, sample_weight=w, engine="numpy")
+    assert (a.reason, a.n_iter) == (b.reason, b.n_iter) and a.n_iter > 10
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-13)
+    for name, value in a.model.parameters().items(): np.testing.assert_allclose(value, b.model.parameters()[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"accelerate": "squarem"}, {"accelerate": "anderson"}, {"freeze": "mean"}, {"prior": True}])
+def test_options_go_with_it(numbers, options):
+    block = Normal([-1.0, 0.5], [1.5, 1.5])
+    if "prior" in options:
+        from emlit.priors import Prior
+        options = {"prior": Prior.gaussian(numbers, 2)} if hasattr(Prior, "gaussian") else {}
+    a, b = (fit(Mixture([0.5, 0.5], block), numbers, engine=e, **options) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.objective[-1], b.objective[-1], rtol=1e-12)
+    np.testing.assert_allclose(a.model.components[0].mean, b.model.components[0].mean, rtol=1e-3 if "accelerate" in options else 1e-9)
+
+
+@pytest.mark.parametrize("change", [{"max_iter": 19}, {"engine": "numpy"}, {"dtype": "float32"}, {"labels": True}, {"missing": "em"}])
+def test_what_is_not_squashed(numbers, change, monkeypatch):
+    def refuse(*_): raise AssertionError("squashed")
+    monkeypatch.setattr("emlit.mixture.stand_in", refuse)
+    if "labels" in change: change = {"labels": np.full(len(numbers), -1)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers, **{"max_iter": 25} | change)
+
+
+def test_little_data_and_several_columns_are_not_squashed(numbers, monkeypatch):
+    def refuse(*_): raise AssertionError("squashed")
+    monkeypatch.setattr("emlit.mixture.stand_in", refuse)
+    fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers[:19_999], max_iter=30)
+    fit(Mixture([1.0], MultivariateNormal([[0.0, 0.0]], [np.eye(2)])), numbers.reshape(-1, 2).repeat(2, axis=0), max_iter=30)
+
+
+def test_counts_of_every_family():
+    rng = np.random.default_rng(0)
+    x = rng.poisson([1.0, 5.0], size=(20_000, 2)).ravel()
+    for block in (Poisson([0.5, 4.0]), emlit.Geometric([0.3, 0.6]) if x.min() > 0 else Poisson([2.0, 9.0]), Normal([0.0, 5.0], [1.0, 2.0])):
+        a, b = (fit(Mixture([0.5, 0.5], block), x, max_iter=40, tol=0, engine=e) for e in (None, "numpy"))
+        np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_families_side_by_side():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(40_000) < 0.3, 0, rng.poisson(4.0, 40_000)).astype(float)
+    model = Mixture([0.3, 0.7], [Poisson([0.1]), Poisson([3.0])])
+    a, b = (fit(model, x, max_iter=40, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_a_collapse_is_told_the_same_way():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=30_000), np.full(500, 3.0)])
+    start = Mixture([0.9, 0.1], Normal([0.0, 3.0], [1.0, 0.2]))
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        a, b = (fit(start, x, engine=e) for e in (None, "numpy"))
+    assert a.reason == b.reason == "degenerate" and len(notes) == 2 and str(notes[0].message) == str(notes[1].message)
+
+
+def test_estimators(numbers):
+    X = numbers[:, None]
+    a = GaussianMixture(2, random_state=0).fit(X)
+    b = GaussianMixture(2, random_state=0, engine="numpy").fit(X)
+    np.testing.assert_allclose(a.lower_bound_, b.lower_bound_, rtol=1e-9)
+    np.testing.assert_allclose(a.means_, b.means_, rtol=1e-3)
+    np.testing.assert_allclose(a.lower_bound_, a.score(X), rtol=1e-13) # ℓ is that of all data
+    c = MixtureModel("normal", n_components=2, random_state=0).fit(X)
+    np.testing.assert_allclose(c.lower_bound_, b.lower_bound_, rtol=1e-9)
+
+
+def test_the_user_s_data_are_left_alone(numbers):
+    x = numbers.copy()
+    x.setflags(write=False)
+    fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), x)
+    np.testing.assert_array_equal(x, numbers)
