@@ -37,7 +37,7 @@ class Run:
             except Failed as error:
                 if name in ("emlit", "scikit-learn"): raise
                 self.absent[name] = str(error)
-            if peers is not None and name not in (*peers, "emlit", "emlit, Normal", "emlit, numba", "scikit-learn") and name in self.present:
+            if peers is not None and name not in (*peers, "emlit", "emlit, all rows", "emlit, Normal", "emlit, numba", "scikit-learn") and name in self.present:
                 del self.present[name]
                 self.absent[name] = "left out by --peers"
         self.found |= {"versions": self.present | versions(), "absent": self.absent}
@@ -130,7 +130,7 @@ def _iteration(run, case):
                 one_peer["agrees"] = one_peer["relative_difference"] < AGREE
         if "emlit" in seconds: one_peer["over_emlit"] = ratios(seconds[name], seconds["emlit"])
         out["peers"][name] = one_peer
-    for ours in ("emlit", "emlit, numba"):
+    for ours in ("emlit", "emlit, all rows", "emlit, numba"):
         if case.goal and {ours, "scikit-learn"} <= seconds.keys():
             run.goal(f"scikit-learn / {ours}, one iteration, {case.name}", case.goal, ratios(seconds["scikit-learn"], seconds[ours]))
     _show_iteration(out)
@@ -296,7 +296,7 @@ def acceleration(run):
 
 def whole_fits(run):
     "Default fits, k-means and all: seconds and the ℓ reached. The defaults differ, so look at both."
-    sets = [("fifteen", 2), ("faithful", 2), ("iris", 3), ((10_000, 2, 8), 8), ((100_000, 2, 8), 8), ((100_000, 8, 8), 8)]
+    sets = [("fifteen", 2), ("faithful", 2), ("iris", 3), ((10_000, 2, 8), 8), ((100_000, 2, 8), 8), ((100_000, 8, 8), 8), ((1_000_000, 1, 3), 3)]
     sets = {"full": sets, "quick": sets[:4], "tiny": sets[:1]}[run.size]
     names, out = [n for n in run.present if PEERS[n].default], []
     for data, K in sets:

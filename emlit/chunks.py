@@ -15,6 +15,7 @@ import numpy as np
 
 from .checks import _shown, as_count, as_rng, as_sample_weight
 from .families import Degenerate
+from .squashing import squashed_e_step
 
 # %% ../nbs/16_scale.ipynb #d05aba34
 def _pair(part):
@@ -204,9 +205,13 @@ def _e_step(model, options, x, w):
 def e_step(
     model,     # anything with an e_step whose results can be added
     x,         # the data: Chunks, or whatever model.e_step reads
+    squashed=None, # a Squashed of x: fewer numbers may do (chapter 12d)
     **options, # what e_step is told: missing, dtype, …
 ):             # what model.e_step returns, for all of the data
     "The E-step over all data, in one go or part by part: (16.1), (16.2)."
+    if squashed is not None:
+        found = squashed_e_step(model, squashed, **options)
+        if found is not None: return found
     if not isinstance(x, Chunks): return model.e_step(x, **options)
     return x.total(partial(_e_step, model, options))
 

@@ -98,11 +98,13 @@ def _refuse_empty(x, w):
 # %% ../nbs/03_em.ipynb #3ef9c2b4
 _MANY = 20_000 # numbers in one column: from here on, fewer may do
 
-def _squashing(x, for_e, most):
+def _squashing(model, x, for_e, most):
     "What later E-steps are told, if fewer numbers may do for x (chapter 12d)."
-    if most < 20 or not for_e.get("checked") or "engine" in for_e: return {}
-    if not len(x) == x.size >= _MANY: return {}
+    if most < 20 or type(model) is not Mixture: return {}
+    if for_e.keys() & {"labels", "missing", "engine"}: return {}
     if np.dtype(for_e.get("dtype", float)) != np.float64: return {}
+    rows = x.few if isinstance(x, Chunks) else x
+    if rows.size > len(rows) or rows is x and len(x) < _MANY: return {}
     return {"squashed": Squashed(x, for_e.get("sample_weight"), wait=8)}
 
 # %% ../nbs/03_em.ipynb #c3b589b0
@@ -116,7 +118,7 @@ def _begin(model, x, freeze, prior, most=0, **for_e): # most: iterations
         _refuse_empty(x, for_e.get("sample_weight"))
     first = _first(model, x, for_e)
     x, for_e = _read_once(model, x, for_e)
-    for_e = for_e | _squashing(x, for_e, most)
+    for_e = for_e | _squashing(model, x, for_e, most)
     return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
 
 # %% ../nbs/03_em.ipynb #e51e0f1a
@@ -362,6 +364,7 @@ def _parted(model, pair, for_e, x, w):
     "The E-step with the two components parted by labels."
     x = np.asarray(x)
     labels = _halves(model, x, pair, w, for_e.get("missing"))
+    for_e = {k: v for k, v in for_e.items() if k != "squashed"}
     known = for_e.get("labels")
     if known is not None: labels = np.where(known >= 0, known, labels)
     return model.e_step(x, **for_e | _given(sample_weight=w, labels=labels))

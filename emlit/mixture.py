@@ -14,7 +14,6 @@ import numpy as np
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
 from .engine import cores, fast_e_step, in_threads
 from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
-from .squashing import stand_in
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
@@ -338,18 +337,17 @@ class Mixture:
         "The distribution of the other columns, given the values of these (chapter 15)."
         return _gaps().conditional(self, columns, values)
 
-    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", engine="numpy", checked=False, squashed=None) -> Expectation:
+    def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", engine="numpy", checked=False) -> Expectation:
         """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
         `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and with six digits.
         `engine`: "numba" computes a mixture of normals in compiled loops (chapter 12c), for which the extra `fast` must be installed.
-        `checked`: x and the weights are arrays that were read before, and are not looked at again (`fit` does so after its first step).
-        `squashed`: a `Squashed` of x and the weights (chapter 12d), which may have fewer numbers that do in their place."""
+        `checked`: x and the weights are arrays that were read before, and are not looked at again (`fit` does so after its first step)."""
         if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype, engine)
         x, dtype = x if checked else self.check(x), as_dtype(dtype)
+        engine = as_engine(engine, dtype)
         w = sample_weight if checked or sample_weight is None else as_sample_weight(sample_weight, len(x))
-        if squashed is not None: x, w = stand_in(squashed, self.weights, self.components)
-        fast = _e_step_fast(self, x, w, dtype, as_engine(engine, dtype))
+        fast = _e_step_fast(self, x, w, dtype, engine)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":

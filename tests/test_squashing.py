@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import emlit
-from emlit import Degenerate, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
-from emlit.squashing import Cells, Squashed, _cells, _squash, arcs, chebyshev_sums, gauss_rules, resolved, stand_in
+from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
+from emlit.squashing import Cells, Squashed, _cells, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
 
 
 def mixture_of(rng, K, spread=3.0):
     return Mixture(rng.dirichlet(np.full(K, 3.0)), Normal(rng.normal(scale=spread, size=K), rng.uniform(0.3, 2, K)))
+
+
+def level_of(x, width): return _squash((x, None), _cells(x.min(), x.max(), width))
 
 
 def sums(e, model):
@@ -41,7 +44,7 @@ def test_moments_of_the_nodes_are_those_of_the_data(seed):
 def test_rules_exist_for_ordinary_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=100_000)
-    count, found = chebyshev_sums(x, None, _cells(x, 0.05))
+    count, found = chebyshev_sums(x, None, _cells(x.min(), x.max(), 0.05))
     busy = count > 20
     assert np.all(gauss_rules(found[:, busy])[2] < 1e-14)
 
@@ -78,12 +81,6 @@ def test_units_and_origin(shift, scale):
     np.testing.assert_allclose(w @ ((few - shift) / scale)**2, (((x - shift) / scale)**2).sum(), rtol=1e-12 + rounding / scale)
 
 
-def test_data_far_from_zero_are_given_whole():
-    for shift, whole in ((1e3, False), (1e7, True)):
-        x = shift + np.random.default_rng(0).normal(size=30_000)
-        rows, _ = stand_in(Squashed(x), np.ones(1), (Normal([shift], [1.0]),))
-        assert (len(rows) == len(x)) == whole
-
 
 def test_weights_and_single_precision():
     rng = np.random.default_rng(0)
@@ -112,7 +109,7 @@ def test_resolved_means_right_to_rounding(seed):
     K = int(rng.integers(1, 7))
     truth, model = mixture_of(rng, K), mixture_of(rng, int(rng.integers(1, 7)))
     x = rng.permutation(np.concatenate([truth.sample(rng, 20_000)[0], rng.uniform(-10, 10, 2000)])) # data where no component is
-    level = _squash(x, None, _cells(x, 10 ** rng.uniform(-2, 0.5)))
+    level = level_of(x, 10 ** rng.uniform(-2, 0.5))
     normal = model.components[0]
     if not resolved(model.weights, normal.mean, normal.std, level): return
     a, b = sums(model.e_step(x), model), sums(model.e_step(level.x, sample_weight=level.weight), model)
@@ -126,7 +123,7 @@ def test_every_second_random_model_is_resolved_by_narrow_cells(): # so that the 
         model = mixture_of(rng, 4)
         x = model.sample(rng, 20_000)[0]
         normal = model.components[0]
-        found.append(resolved(model.weights, normal.mean, normal.std, _squash(x, None, _cells(x, 0.04))))
+        found.append(resolved(model.weights, normal.mean, normal.std, level_of(x, 0.04)))
     assert np.mean(found) > 0.5
 
 
@@ -144,7 +141,7 @@ def test_arcs_against_directions_of_complex_numbers():
 
 def test_a_light_component_is_not_left_to_rules():
     x = np.random.default_rng(0).normal(size=30_000)
-    level = _squash(x, None, _cells(x, 0.05))
+    level = level_of(x, 0.05)
     two = np.zeros(2), np.ones(2)
     assert resolved(np.array([0.5, 0.5]), *two, level)
     assert not resolved(np.array([1 - 1e-7, 1e-7]), *two, level)
@@ -153,35 +150,48 @@ def test_a_light_component_is_not_left_to_rules():
 
 # ---------------------------------------------------------------- standing in
 
+def lengths_of(squashed, *models):
+    return [len(squashed.x) if (found := stand_in(squashed, m.weights, m.components)) is None else len(found.x) for m in models]
+
+
 def test_levels_get_finer_as_components_get_narrower():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=200_000)
-    squashed, lengths = Squashed(x), []
-    for std in (1.0, 0.05, 0.02, 1e-4):
-        block = Normal([-0.1, 0.1], [std, std])
-        rows, w = stand_in(squashed, np.array([0.5, 0.5]), (block,))
-        lengths.append(len(rows))
-        a = Mixture([0.5, 0.5], block).e_step(x[np.abs(x) < 5 * std]) if std < 0.01 else None
-        if w is not None:
-            m = Mixture([0.5, 0.5], block)
-            np.testing.assert_allclose(sums(m.e_step(rows, sample_weight=w), m), sums(m.e_step(x), m), rtol=1e-12, atol=1e-8)
-    assert lengths == sorted(lengths) and lengths[0] < 5000 and lengths[-1] == len(x)
+    x = np.random.default_rng(0).normal(size=200_000)
+    squashed = Squashed(x)
+    models = [Mixture([0.5, 0.5], Normal([-0.1, 0.1], [std, std])) for std in (1.0, 0.03, 1e-4)]
+    lengths = lengths_of(squashed, *models)
+    assert lengths == sorted(lengths) and lengths[0] < 5000 and lengths[1] > lengths[0] and lengths[-1] == len(x)
+    for m in models:
+        if (found := squashed_e_step(m, squashed)) is None: continue
+        np.testing.assert_allclose(sums(found, m), sums(m.e_step(x), m), rtol=1e-12, atol=1e-8)
 
 
 def test_waiting_counts_down():
     x = np.random.default_rng(0).normal(size=50_000)
-    squashed, block = Squashed(x, wait=2), Normal([0.0], [1.0])
-    lengths = [len(stand_in(squashed, np.ones(1), (block,))[0]) for _ in range(4)]
+    lengths = lengths_of(Squashed(x, wait=2), *[Mixture([1.0], Normal([0.0], [1.0]))] * 4)
     assert lengths[:2] == [len(x)] * 2 and lengths[2] == lengths[3] < 5000
 
 
 @pytest.mark.parametrize("x", [np.full(30_000, 2.5), np.r_[np.zeros(29_999), 1e100], np.r_[np.random.default_rng(0).normal(size=29_999), 1e12],
                                np.random.default_rng(0).standard_cauchy(30_000), np.exp(30 * np.random.default_rng(0).normal(size=30_000))])
 def test_awkward_data_are_given_whole_or_right(x):
-    block = Normal([x.mean(), x.mean()], [x.std() + 1, 2 * x.std() + 1])
-    model = Mixture([0.5, 0.5], block)
-    rows, w = stand_in(Squashed(x), model.weights, (block,))
-    np.testing.assert_allclose(sums(model.e_step(rows, sample_weight=w), model), sums(model.e_step(x), model), rtol=1e-11)
+    model = Mixture([0.5, 0.5], Normal([x.mean(), x.mean()], [x.std() + 1, 2 * x.std() + 1]))
+    found = squashed_e_step(model, Squashed(x))
+    if found is not None: np.testing.assert_allclose(sums(found, model), sums(model.e_step(x), model), rtol=1e-11)
+
+
+def test_data_far_from_zero_are_given_whole():
+    z = np.random.default_rng(0).normal(size=30_000)
+    for shift, whole in ((1e3, False), (1e7, True)):
+        found = stand_in(Squashed(shift + z), np.ones(1), (Normal([shift], [1.0]),))
+        assert (found is None) == whole
+
+
+def test_extents_add_up():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(5, 2, 1000), rng.exponential(size=1000)
+    whole, parts = _extent(x, w), sum((_extent(x[i:i + 77], w[i:i + 77]) for i in range(77, 1000, 77)), start=_extent(x[:77], w[:77]))
+    for field in ("rows", "weight", "low", "high", "mean", "var"):
+        np.testing.assert_allclose(getattr(parts, field), getattr(whole, field), rtol=1e-12)
 
 
 # ---------------------------------------------------------------- fits
@@ -205,9 +215,9 @@ def test_a_fit_is_that_over_all_rows(numbers, kind, weighted, monkeypatch):
     x = numbers.reshape(-1, *shape)
     w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
     used = []
-    monkeypatch.setattr("emlit.mixture.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
     a = fit(Mixture([0.5, 0.5], block), x, sample_weight=w)
-    assert min(len(rows) for rows, _ in used) < 5000, "nothing was squashed"
+    assert used[:8] == [None] * 8 and max(len(found.x) for found in used[8:]) < 5000, "nothing was squashed"
     b = fit(Mixture([0.5, 0.5], block), x, sample_weight=w, engine="numpy")
     assert (a.reason, a.n_iter) == (b.reason, b.n_iter) and a.n_iter > 10
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-13)
@@ -228,7 +238,7 @@ def test_options_go_with_it(numbers, options):
 @pytest.mark.parametrize("change", [{"max_iter": 19}, {"engine": "numpy"}, {"dtype": "float32"}, {"labels": True}, {"missing": "em"}])
 def test_what_is_not_squashed(numbers, change, monkeypatch):
     def refuse(*_): raise AssertionError("squashed")
-    monkeypatch.setattr("emlit.mixture.stand_in", refuse)
+    monkeypatch.setattr("emlit.squashing.stand_in", refuse)
     if "labels" in change: change = {"labels": np.full(len(numbers), -1)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -237,7 +247,7 @@ def test_what_is_not_squashed(numbers, change, monkeypatch):
 
 def test_little_data_and_several_columns_are_not_squashed(numbers, monkeypatch):
     def refuse(*_): raise AssertionError("squashed")
-    monkeypatch.setattr("emlit.mixture.stand_in", refuse)
+    monkeypatch.setattr("emlit.squashing.stand_in", refuse)
     fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers[:19_999], max_iter=30)
     fit(Mixture([1.0], MultivariateNormal([[0.0, 0.0]], [np.eye(2)])), numbers.reshape(-1, 2).repeat(2, axis=0), max_iter=30)
 
@@ -284,3 +294,40 @@ def test_the_user_s_data_are_left_alone(numbers):
     x.setflags(write=False)
     fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), x)
     np.testing.assert_array_equal(x, numbers)
+
+
+# ---------------------------------------------------------------- parts
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("weighted, n_jobs", [(False, None), (True, None), (False, 2)])
+def test_parts_are_squashed_as_one(numbers, shape, weighted, n_jobs, monkeypatch):
+    x, w = numbers.reshape(-1, *shape), np.random.default_rng(0).integers(0, 3, len(numbers)).astype(float) if weighted else None
+    used = []
+    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    block = MultivariateNormal([[-1.0], [0.5]], np.full((2, 1, 1), 2.0)) if shape else Normal([-1.0, 0.5], [1.5, 1.5])
+    chunks = Chunks.slices(x, rows=7001, sample_weight=w, n_jobs=n_jobs)
+    a, b = fit(Mixture([0.5, 0.5], block), chunks, max_iter=40, tol=0), fit(Mixture([0.5, 0.5], block), x, sample_weight=w, max_iter=40, tol=0, engine="numpy")
+    assert used[:8] == [None] * 8 and max(len(found.x) for found in used[8:]) < 5000
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_parts_of_counts(monkeypatch):
+    x = np.random.default_rng(0).poisson([1.0, 5.0], size=(20_000, 2)).ravel()
+    model = Mixture([0.5, 0.5], Poisson([0.5, 4.0]))
+    a, b = fit(model, Chunks.slices(x, rows=3000), max_iter=30, tol=0), fit(model, x, max_iter=30, tol=0, engine="numpy")
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_parts_are_read_a_few_times_only(numbers):
+    reads = []
+    def read(i):
+        reads.append(i)
+        return numbers[i * 10_000:(i + 1) * 10_000]
+    fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), Chunks(range(3), read), max_iter=100, tol=0)
+    assert len(reads) / 3 < 20
+
+
+def test_an_estimator_and_parts(numbers):
+    a = GaussianMixture(2, random_state=0).fit(Chunks.slices(numbers[:, None], rows=7000))
+    b = GaussianMixture(2, random_state=0, engine="numpy").fit(numbers[:, None])
+    np.testing.assert_allclose(a.lower_bound_, b.lower_bound_, rtol=1e-8)
