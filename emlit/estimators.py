@@ -496,7 +496,7 @@ class GaussianMixture(_Gaussian):
         accelerate="auto",      # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,           # "em": NaN stands for a value that was not seen
         dtype=None,             # "float32": climb in single precision, finish in double; None: all in double
-        engine=None,            # "numpy": all rows in every E-step; "numba": compiled loops, with the extra `fast` (12c); None: NumPy, and squashed where one column is long (12d)
+        engine=None,            # "numpy": all rows in every E-step; "numba": compiled loops, with the extra `fast` (12c); None: NumPy, and fewer rows where those do (12d)
         prior=None,             # climb ℓ + log prior instead of ℓ
         progress=False,         # show a progress bar
     ):
@@ -662,7 +662,7 @@ class MixtureModel(_AnyFamily):
         accelerate="auto",     # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,          # "em": NaN stands for a value that was not seen
         dtype=None,            # "float32": climb in single precision, finish in double; None: all in double
-        engine=None,           # "numpy": all rows in every E-step; "numba": compiled loops, with the extra `fast` (12c); None: NumPy, and squashed where one column is long (12d)
+        engine=None,           # "numpy": all rows in every E-step; "numba": compiled loops, with the extra `fast` (12c); None: NumPy, and fewer rows where those do (12d)
         prior=None,            # climb ℓ + log prior instead of ℓ
         progress=False,        # show a progress bar
     ):

@@ -96,15 +96,14 @@ def _refuse_empty(x, w):
     refuse_empty_columns(np.where(x.total(_seen) > 0, 0.0, np.nan)[None])
 
 # %% ../nbs/03_em.ipynb #3ef9c2b4
-_MANY = 20_000 # numbers in one column: from here on, fewer may do
+_MANY = 20_000 # rows: from here on, fewer may do
 
 def _squashing(model, x, for_e, most):
     "What later E-steps are told, if fewer numbers may do for x (chapter 12d)."
     if most < 20 or type(model) is not Mixture: return {}
     if for_e.keys() & {"labels", "missing", "engine"}: return {}
     if np.dtype(for_e.get("dtype", float)) != np.float64: return {}
-    rows = x.few if isinstance(x, Chunks) else x
-    if rows.size > len(rows) or rows is x and len(x) < _MANY: return {}
+    if not isinstance(x, Chunks) and len(x) < _MANY: return {}
     return {"squashed": Squashed(x, for_e.get("sample_weight"), wait=8)}
 
 # %% ../nbs/03_em.ipynb #c3b589b0
@@ -601,9 +600,8 @@ def fit(
     same or nearly so, at a saddle, with a warning) or "guarded" (converged
     with a component on its floor, with a warning). With tol=0 exactly
     max_iter iterations are made, each an evaluation of the EM map, unless one
-    is degenerate. Long runs over many numbers in one column go on with fewer
-    ones that do in their place (chapter 12d), unless an engine is asked for.
-    Raises ValueError or TypeError for bad arguments and for
+    is degenerate. Over many rows it goes on with fewer that do in their place,
+    where there are such (chapter 12d), unless an engine is asked for. Raises ValueError or TypeError for bad arguments and for
     data that is impossible under the start. Warns of identical components in
     the start, and once if what EM climbs falls by more than rounding
     explains."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 import emlit
 from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
-from emlit.squashing import Cells, Squashed, _cells, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
+from emlit.squashing import Cells, Squashed, _cells, _different, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
 
 
 def mixture_of(rng, K, spread=3.0):
@@ -245,11 +245,16 @@ def test_what_is_not_squashed(numbers, change, monkeypatch):
         fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers, **{"max_iter": 25} | change)
 
 
-def test_little_data_and_several_columns_are_not_squashed(numbers, monkeypatch):
+def test_little_data_are_not_squashed(numbers, monkeypatch):
     def refuse(*_): raise AssertionError("squashed")
     monkeypatch.setattr("emlit.squashing.stand_in", refuse)
     fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers[:19_999], max_iter=30)
-    fit(Mixture([1.0], MultivariateNormal([[0.0, 0.0]], [np.eye(2)])), numbers.reshape(-1, 2).repeat(2, axis=0), max_iter=30)
+
+
+def test_several_columns_are_given_whole_if_they_differ(numbers):
+    squashed = Squashed(numbers.reshape(-1, 2))
+    model = Mixture([1.0], MultivariateNormal([[0.0, 0.0]], [np.eye(2)]))
+    assert [stand_in(squashed, model.weights, model.components) for _ in range(3)] == [None] * 3
 
 
 def test_counts_of_every_family():
@@ -294,6 +299,51 @@ def test_the_user_s_data_are_left_alone(numbers):
     x.setflags(write=False)
     fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), x)
     np.testing.assert_array_equal(x, numbers)
+
+
+# ---------------------------------------------------------------- equal rows
+
+def answers(n=24_000, d=5, seed=0): return (np.random.default_rng(seed).random((n, d)) < 0.4).astype(float)
+
+
+ROWS = {"bernoulli": lambda: (emlit.Bernoulli(np.random.default_rng(1).uniform(0.2, 0.8, (2, 5))), answers()),
+        "ints": lambda: (emlit.Bernoulli(np.random.default_rng(1).uniform(0.2, 0.8, (2, 5))), answers().astype(int)),
+        "categorical": lambda: (emlit.Categorical([np.random.default_rng(j).dirichlet(np.ones(3), 2) for j in range(4)]), np.random.default_rng(2).integers(0, 3, (24_000, 4))),
+        "multinomial": lambda: (emlit.Multinomial(p=np.random.default_rng(3).dirichlet(np.ones(3), 2), n=4), np.random.default_rng(3).multinomial(4, [0.2, 0.3, 0.5], 24_000)),
+        "poisson table": lambda: (Poisson([[1.0, 2.0], [2.0, 1.0]]), np.random.default_rng(4).poisson(1.5, (24_000, 2))),
+        "ratings": lambda: (MultivariateNormal([[1.0, 2.0], [3.0, 3.0]], [np.eye(2)] * 2), np.random.default_rng(5).integers(0, 5, (24_000, 2)).astype(float)),
+        "one column": lambda: (Poisson([[1.0], [3.0]]), np.random.default_rng(6).poisson(2.0, (24_000, 1)))}
+
+
+@pytest.mark.parametrize("case", ROWS)
+@pytest.mark.parametrize("how", ["all", "weighted", "parts"])
+def test_equal_rows_count_more(case, how, monkeypatch):
+    block, x = ROWS[case]()
+    w = np.random.default_rng(7).integers(0, 3, len(x)).astype(float) if how == "weighted" else None
+    used = []
+    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    data = Chunks.slices(x, rows=5000) if how == "parts" else x
+    a = fit(Mixture([0.4, 0.6], block), data, sample_weight=w, max_iter=25, tol=0)
+    assert used and all(len(found.x) <= 400 for found in used)
+    b = fit(Mixture([0.4, 0.6], block), x, sample_weight=w, max_iter=25, tol=0, engine="numpy")
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_rows_that_have_the_same_key_by_chance():
+    x = np.array([[2**53, 1.0], [2**53, 2.0], [2**53, 1.0]] * 3) # the key rounds the difference away
+    first, of = _different(x)
+    np.testing.assert_array_equal(x[first][of], x)
+    assert len(first) == 2
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=50, deadline=None)
+def test_different_rows(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-2, 2, (int(rng.integers(1, 300)), int(rng.integers(1, 4)))) * 10.0 ** rng.integers(-3, 20)
+    first, of = _different(x)
+    np.testing.assert_array_equal(x[first][of], x)
+    assert len(first) >= len(np.unique(x, axis=0))
 
 
 # ---------------------------------------------------------------- parts
