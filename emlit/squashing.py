@@ -50,7 +50,7 @@ def chebyshev_sums(
             last, now = now, t * now - last
     return count, sums
 
-# %% ../nbs/12d_squashing.ipynb #5d00000e
+# %% ../nbs/12d_squashing.ipynb #5d00000f
 def recurrence(
     sums, # (2M, C): Chebyshev sums of each cell, the first above 0
 ) -> tuple: # a and b of (12.64), (M, C)
@@ -69,14 +69,14 @@ def recurrence(
         before, now = now, after
     return a, b
 
-# %% ../nbs/12d_squashing.ipynb #5d00000f
+# %% ../nbs/12d_squashing.ipynb #5d000010
 def gauss_rules(
     sums, # (2M, C): Chebyshev sums of each cell, the first above 0
 ) -> tuple: # nodes t and weights, (C, M); the error of their moments, (C,)
     """The Gauss rule of the data in each cell.
 
     The error is relative to the cell's weight, and nan for a cell without
-    such a rule: M or fewer distinct numbers, as far as moments can tell.
+    such a rule: fewer than M distinct numbers, as far as moments tell.
     Source: Golub & Welsch, Math. Comp. 23 (1969), 221-230."""
     M, C = len(sums) // 2, sums.shape[1]
     with np.errstate(all="ignore"): a, b = recurrence(sums)
@@ -90,7 +90,7 @@ def gauss_rules(
     error = np.abs(found - sums).max(axis=0) / sums[0]
     return nodes, weights, np.where(exists, error, np.nan)
 
-# %% ../nbs/12d_squashing.ipynb #5d000010
+# %% ../nbs/12d_squashing.ipynb #5d000011
 def chebyshev(t, w, number): # (C, M) twice → (number, C)
     "Σ w T_j(t) along each row, for j = 0, 1, …, number − 1."
     out, last, now = np.empty((number, len(t))), w, w * t
@@ -99,7 +99,7 @@ def chebyshev(t, w, number): # (C, M) twice → (number, C)
         last, now = now, 2 * t * now - last
     return out
 
-# %% ../nbs/12d_squashing.ipynb #5d000014
+# %% ../nbs/12d_squashing.ipynb #5d000015
 class Values(NamedTuple):
     "Different numbers or rows, and how often each counts. They add up."
     x: np.ndarray      # (m,) or (m, d)
@@ -117,19 +117,19 @@ def _values(x, w):
     first, of = _different(x)
     return Values(x[first], np.bincount(of, w, len(first)).astype(float))
 
-# %% ../nbs/12d_squashing.ipynb #5d000015
+# %% ../nbs/12d_squashing.ipynb #5d000016
 def _different(x):
-    "Of each different row, one place where it stands; and which of them each is."
-    key = x if x.ndim == 1 else x @ np.random.default_rng(0).random(x.shape[1])
+    "One place of each different row, and which of them each row is."
+    rng = np.random.default_rng(0)
+    key = x if x.ndim == 1 else x @ rng.random(x.shape[1])
     _, first, of = np.unique(key, return_index=True, return_inverse=True)
-    size = 2**16
-    same = x.ndim == 1 or all(np.array_equal(x[first[of[at:at + size]]], x[at:at + size])
-                              for at in range(0, len(x), size))
-    if same: return first, of
+    blocks = (slice(at, at + 2**16) for at in range(0, len(x), 2**16))
+    if x.ndim == 1 or all(np.array_equal(x[first[of[rows]]], x[rows])
+                          for rows in blocks): return first, of
     _, first, of = np.unique(x, axis=0, return_index=True, return_inverse=True)
     return first, of.reshape(-1) # two rows had the same key
 
-# %% ../nbs/12d_squashing.ipynb #5d000019
+# %% ../nbs/12d_squashing.ipynb #5d00001a
 def _total(data, work, *more):
     "Σ work(x, w, …) over the data: (x, w), or Chunks."
     work = partial(_of_rows, work, more)
@@ -143,7 +143,7 @@ def _of_rows(work, more, x, w):
     if w is not None and not np.all(w): x, w = x[w > 0], w[w > 0]
     return work(x, w, *more) if len(x) else None
 
-# %% ../nbs/12d_squashing.ipynb #5d00001a
+# %% ../nbs/12d_squashing.ipynb #5d00001b
 class Level(NamedTuple):
     "Weighted numbers that stand for all data, and in which cells they do."
     x: np.ndarray       # (m,)
@@ -168,7 +168,7 @@ def _squash(data, cells):
 
 def _sums(x, w, cells): return np.vstack(chebyshev_sums(x, w, cells))
 
-# %% ../nbs/12d_squashing.ipynb #5d00001b
+# %% ../nbs/12d_squashing.ipynb #5d00001c
 def _kept(x, w, cells, kept, size=2**16):
     "The Values of cells without a rule."
     found = [at + np.flatnonzero(kept[cells.place(x[at:at + size])[0]])
@@ -176,7 +176,7 @@ def _kept(x, w, cells, kept, size=2**16):
     rows = np.concatenate(found)
     return _values(x[rows], None if w is None else w[rows])
 
-# %% ../nbs/12d_squashing.ipynb #5d00001c
+# %% ../nbs/12d_squashing.ipynb #5d00001d
 _MOST = 2**15 # cells
 
 def squash(
@@ -187,13 +187,16 @@ def squash(
     """Fewer numbers that have the same sums of smooth functions: (12.62).
 
     In each cell of that width the moments up to degree 19 are those of the
-    data. The numbers come in no order. Raises ValueError for a width that is
+    data; far from 0, only as well as rounded nodes can have them. The
+    numbers come in no order. Raises ValueError for a width that is
     not above 0, or so small that there would be more than 32768 cells.
     Source: DuMouchel et al., "Squashing flat files flatter", KDD (1999), for
     data that stand for more data; Gauss rules for the way they are found."""
-    x, width = as_array(x, "x", ndim=(1,)), float(as_array(width, "width", ndim=(0,)))
+    x = as_array(x, "x", ndim=(1,))
+    width = float(as_array(width, "width", ndim=(0,)))
     if not width > 0: raise ValueError(f"width must be above 0; got {width}")
-    w = None if sample_weight is None else as_sample_weight(sample_weight, len(x))
+    w = sample_weight
+    if w is not None: w = as_sample_weight(w, len(x))
     least = np.ptp(x) / _MOST
     if not width > least: raise ValueError(
         f"width must be more than {least:.6g}, a part in {_MOST} "
@@ -201,9 +204,10 @@ def squash(
     return _squash((x, w), _cells(x.min(), x.max(), width))[:2]
 
 def _cells(low, high, width):
-    return Cells(float(low), width, int((float(high) - float(low)) / width) + 1)
+    low, high = float(low), float(high)
+    return Cells(low, width, int((high - low) / width) + 1)
 
-# %% ../nbs/12d_squashing.ipynb #5d000023
+# %% ../nbs/12d_squashing.ipynb #5d000025
 _RHO = 6.0
 _LONG, _SHORT = (_RHO + 1 / _RHO) / 2, (_RHO - 1 / _RHO) / 2 # η and ν
 
@@ -220,23 +224,22 @@ def arcs(
     height = peak[:, None] - 0.5 * away * slope
     lead = height.argmax(axis=0), np.arange(len(centres))
     growth = _LONG * h * (np.abs(slope - slope[lead])
-                          + _LONG * h * np.abs(kappa - kappa[lead]))
+                          + 0.5 * _LONG * h * np.abs(kappa - kappa[lead]))
     matter = height + growth > height[lead] - 40
     spread = [np.where(matter, a, -np.inf).max(0)
               - np.where(matter, a, np.inf).min(0) for a in (slope, kappa)]
-    return _SHORT * h * (spread[0] + _LONG * h * spread[1])
+    return _SHORT * h * (spread[0] + 0.5 * _LONG * h * spread[1])
 
-# %% ../nbs/12d_squashing.ipynb #5d000024
+# %% ../nbs/12d_squashing.ipynb #5d000026
 def resolved(
     weights, mean, std, # (K,): a mixture of normals
     level,              # Level
 ) -> bool:
     "Whether the rules of a level are as good as the data for this mixture."
-    if not weights[weights > 0].min() > 1e-6: return False
     alpha = arcs(weights, mean, std, level.centres, level.h)
     return bool(np.all(alpha <= 0.75 * np.pi))
 
-# %% ../nbs/12d_squashing.ipynb #5d00002e
+# %% ../nbs/12d_squashing.ipynb #5d000030
 @dataclass(frozen=True)
 class Extent:
     "How far data in one column reach. Extents add up."
@@ -255,7 +258,7 @@ class Extent:
                       (1 - share) * self.var + share * other.var
                       + share * (1 - share) * gap**2)
 
-# %% ../nbs/12d_squashing.ipynb #5d00002f
+# %% ../nbs/12d_squashing.ipynb #5d000031
 def _extent(x, w):
     "The Extent of numbers."
     mean = float(np.average(x, weights=w))
@@ -263,7 +266,7 @@ def _extent(x, w):
     weight = float(len(x) if w is None else w.sum())
     return Extent(len(x), weight, float(x.min()), float(x.max()), mean, var)
 
-# %% ../nbs/12d_squashing.ipynb #5d000031
+# %% ../nbs/12d_squashing.ipynb #5d000033
 _FINER = 1 / 64, 1 / 256, 1 / 1024 # widths, in standard deviations
 
 class Squashed:
@@ -274,7 +277,8 @@ class Squashed:
     ): self.x, self.w, self.wait, self._made = x, w, wait, []
 
     @property
-    def data(self): return self.x if hasattr(self.x, "total") else (self.x, self.w)
+    def data(self):
+        return self.x if hasattr(self.x, "total") else (self.x, self.w)
 
     @cached_property
     def some(self): # rows to look at
@@ -287,25 +291,27 @@ class Squashed:
     @cached_property
     def values(self):
         "The different values and how often each counts; None if not few."
-        if len(_different(self.some.reshape(len(self.some), -1))[0]) > 500: return None
+        some = self.some.reshape(len(self.some), -1)
+        if len(_different(some)[0]) > 500: return None
         found = _total(self.data, _values)
         return found if len(found.x) <= _total(self.data, _rows) / 8 else None
 
-# %% ../nbs/12d_squashing.ipynb #5d000032
+# %% ../nbs/12d_squashing.ipynb #5d000034
 def _rows(x, w): return len(x)
 
-# %% ../nbs/12d_squashing.ipynb #5d000034
+# %% ../nbs/12d_squashing.ipynb #5d000036
 def _level(squashed, share):
     "The data in cells of that share of their standard deviation, or None."
     e = squashed.extent
     width, reach = share * np.sqrt(e.var), e.high - e.low
-    far = np.spacing(max(abs(e.low), abs(e.high))) # to which nodes are rounded
-    if not 0 < reach < _MOST * width < np.inf or not far < 1e-9 * width: return None
+    if not 0 < reach < _MOST * width < np.inf: return None
+    rounding = np.spacing(max(abs(e.low), abs(e.high))) # of the nodes
+    if not rounding < 1e-9 * width: return None
     if reach / width > e.rows / _ORDER: return None
     level = _squash(squashed.data, _cells(e.low, e.high, width))
     return level if len(level.x) <= e.rows / 4 else None
 
-# %% ../nbs/12d_squashing.ipynb #5d000035
+# %% ../nbs/12d_squashing.ipynb #5d000037
 def _levels(squashed):
     "The levels, each made when it is first asked for, and kept."
     made = squashed._made
@@ -314,14 +320,14 @@ def _levels(squashed):
         if made[i] is None: return
         yield made[i]
 
-# %% ../nbs/12d_squashing.ipynb #5d000037
+# %% ../nbs/12d_squashing.ipynb #5d000039
 def _column(normal): # → means and standard deviations, (K,)
     "A mixture of normals in one column, whatever its structure is called."
     if isinstance(normal, Normal): return normal.mean, normal.std
     std = np.sqrt(normal.cov.reshape(-1))
     return normal.mean[:, 0], np.broadcast_to(std, len(normal.mean))
 
-# %% ../nbs/12d_squashing.ipynb #5d000039
+# %% ../nbs/12d_squashing.ipynb #5d00003b
 def stand_in(
     squashed, # Squashed
     weights,  # (K,)
@@ -336,11 +342,14 @@ def stand_in(
         for level in _levels(squashed):
             if resolved(weights, *column, level): return level
 
-# %% ../nbs/12d_squashing.ipynb #5d00003b
+# %% ../nbs/12d_squashing.ipynb #5d00003d
 def squashed_e_step(model, squashed, **options):
     "The E-step over fewer numbers, or None where it takes all data."
     found = stand_in(squashed, model.weights, model.components)
     if found is None: return None
     x = found.x.reshape(len(found.x), *squashed.some.shape[1:]) # (m, 1) if x was
     more = {"sample_weight": found.weight, "checked": True}
-    return model.e_step(x, **options | more)
+    result = model.e_step(x, **options | more)
+    n_k = result.weight
+    tiny = n_k[n_k > 0].min() < 1e-6 * n_k.sum() # as right as all, and no more
+    return None if tiny and isinstance(found, Level) else result

@@ -217,6 +217,15 @@ def test_text_is_read_alike_by_both_renderers(name):
 
 
 @each_notebook
+def test_tables_stand_by_themselves(name):
+    for i, cell in enumerate(BOOKS[name].cells, start=1):
+        if cell.cell_type != "markdown": continue
+        lines = [""] + cell.source.splitlines()
+        stray = [line for before, line in zip(lines, lines[1:]) if line.startswith("| ") and before and not before.startswith("|")]
+        assert not stray, f"cell {i}: a row of a table after a line of text: {stray[0]}"
+
+
+@each_notebook
 def test_links_between_notebooks_lead_somewhere(name):
     text = "\n".join(c.source for c in BOOKS[name].cells if c.cell_type == "markdown")
     missing = [t for t in re.findall(r"\]\(([\w./-]+\.ipynb)(?:#[^)]*)?\)", text) if t not in BOOKS]

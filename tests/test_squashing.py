@@ -139,13 +139,14 @@ def test_arcs_against_directions_of_complex_numbers():
     assert np.ptp(turn, axis=0).max() <= bound < 3 * np.ptp(turn, axis=0).max()
 
 
-def test_a_light_component_is_not_left_to_rules():
-    x = np.random.default_rng(0).normal(size=30_000)
-    level = level_of(x, 0.05)
-    two = np.zeros(2), np.ones(2)
-    assert resolved(np.array([0.5, 0.5]), *two, level)
-    assert not resolved(np.array([1 - 1e-7, 1e-7]), *two, level)
-    assert resolved(np.array([1.0, 0.0]), *two, level) # it has nothing at all
+def test_a_component_that_gets_next_to_nothing_is_not_left_to_rules():
+    x = np.random.default_rng(0).uniform(size=100_000)
+    for mean, given in ((0.6, True), (1.2, False)): # the second: 10^-243 of the data, of which the rules know nothing
+        model = Mixture([0.5, 0.5], Normal([0.5, mean], [0.3, 0.2 if given else 0.006]))
+        assert stand_in(Squashed(x), model.weights, model.components) is not None
+        assert (squashed_e_step(model, Squashed(x)) is not None) == given
+    empty = Mixture([1.0, 0.0], Normal([0.5, 0.5], [0.3, 0.2]))
+    assert squashed_e_step(empty, Squashed(x)) is not None # one that gets nothing at all does no harm
 
 
 # ---------------------------------------------------------------- standing in
