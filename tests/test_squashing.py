@@ -1,6 +1,8 @@
 """Squashed data (chapter 12d) against all data: sums, fits, and what must not be squashed."""
 
+import tracemalloc
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 import emlit
 from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
+from emlit.families import Family, Stats, _set
 from emlit.squashing import Cells, Squashed, _cells, _different, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
 
 
@@ -382,3 +385,113 @@ def test_an_estimator_and_parts(numbers):
     a = GaussianMixture(2, random_state=0).fit(Chunks.slices(numbers[:, None], rows=7000))
     b = GaussianMixture(2, random_state=0, engine="numpy").fit(numbers[:, None])
     np.testing.assert_allclose(a.lower_bound_, b.lower_bound_, rtol=1e-8)
+
+
+# ---------------------------------------------------------------- found by trying to break it
+
+def test_parameters_of_shape_k_1(numbers):
+    model = Mixture([0.5, 0.5], Normal([[-1.0], [0.5]], [[1.5], [1.5]]))
+    a, b = (fit(model, numbers[:, None], max_iter=30, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class Half(Family):
+    "A family of a user's own: the right half of a normal. In small integers x² would overflow."
+    s: np.ndarray
+    most: float = np.inf # the largest responsibility that it puts up with
+    constants = ("most",)
+    def __post_init__(self): _set(self, s=np.asarray(self.s, float))
+    def log_prob(self, x): return -(x * x)[:, None] / (2 * self.s**2) - np.log(self.s) + 0.5 * np.log(2 / np.pi)
+
+    def statistics(self, x, r):
+        if r.max() > self.most: raise ValueError("r must be at most 1")
+        return Stats(r.sum(0), r.T @ (x * x))
+
+    def maximise(self, s, freeze=(), prior=None): return Half(np.sqrt(s.total / s.weight), self.most)
+    def sample(self, rng, n): raise NotImplementedError
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "float16", "float32", "longdouble"])
+def test_a_family_sees_parts_as_it_would_see_all(kind):
+    x = np.minimum(np.random.default_rng(1).geometric([0.02, 0.1], (12_000, 2)) - 1, 255).ravel().astype(kind)
+    a, b = (fit(Mixture([0.5, 0.5], Half([20.0, 60.0])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_long_doubles_in_parts(numbers):
+    x = numbers.astype(np.longdouble)
+    a, b = (fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
+
+
+def test_a_family_that_does_not_like_counts_gets_all_rows():
+    x = np.random.default_rng(1).poisson(3.0, 21_000)
+    a, b = (fit(Mixture([0.5, 0.5], Half([2.0, 6.0], most=1.0)), x, max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_array_equal(a.logliks, b.logliks)
+
+
+@pytest.mark.parametrize("parts", [False, True])
+@pytest.mark.parametrize("unit", [1e160, 1e37])
+def test_huge_numbers_give_no_warnings_of_numpy(unit, parts):
+    x = np.round(np.random.default_rng(0).exponential(1, 24_000) + 0.05, 1)
+    x = np.sort(x) * unit if unit > 1e40 else (np.random.default_rng(0).exponential(1, 24_000) * unit).astype(np.float32)
+    data = Chunks.slices(x, rows=7000) if parts else x
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = Mixture([0.5, 0.5], emlit.Exponential([0.5 / unit, 2 / unit])) if unit > 1e40 else Mixture([0.5, 0.5], Normal([0.0, unit], [unit, unit]))
+        a, b = (fit(model, data, max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-10)
+
+
+def test_a_tiny_frozen_component_gives_no_warnings_of_numpy(numbers):
+    model = Mixture([0.5, 0.5, 0.0], Normal([-1.0, 1.0, 3.0], [1.0, 1.5, 1e-160]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(model, numbers, freeze=["mean", "std"], max_iter=25, tol=0)
+
+
+@pytest.mark.parametrize("seed", range(4, 9))
+def test_narrow_clusters_far_from_zero(seed):
+    rng = np.random.default_rng(seed)
+    x = 1.6e6 + np.concatenate([rng.normal(0, 0.5, 10_000), rng.normal(100, 0.04, 20_000)])
+    model = Mixture([1 / 3, 2 / 3], Normal([1.6e6, 1.6e6 + 100], [0.5, 0.04]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        a, b = (fit(model, x, max_iter=22, tol=0, engine=e) for e in (None, "numpy"))
+    np.testing.assert_allclose(a.logliks, b.logliks, atol=1e-11 * len(x))
+
+
+def many_zeros(i):
+    rng = np.random.default_rng(i)
+    x = rng.normal(size=20_000)
+    x[rng.random(len(x)) < 0.6] = 0.0
+    return x
+
+def all_in_one_cell(i):
+    rng = np.random.default_rng(i)
+    x = rng.normal(size=20_000) * 1e-6
+    x[:20] = rng.normal(size=20) * 10
+    return x
+
+@pytest.mark.parametrize("read", [many_zeros, all_in_one_cell])
+def test_parts_with_too_many_values_are_given_up(read):
+    squashed = Squashed(Chunks(range(40), read))
+    block = Normal([-1.0, 0.5], [1.5, 1.5]) if read is many_zeros else Normal([-1e-7, 0.5e-7], [1.5e-6, 10.0])
+    tracemalloc.start()
+    stand_in(squashed, np.array([0.5, 0.5]), (block,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert squashed.values is None and peak < 60e6 # all values would be 100 MB and more
+
+
+def test_rows_without_weight_are_no_part_of_the_range():
+    z = np.random.default_rng(0).normal(size=1000)
+    few, w = squash(np.append(z, 1e9), 0.1, sample_weight=np.append(np.ones(1000), 0))
+    assert np.abs(few).max() < 10 and w.sum() == pytest.approx(1000)
+
+
+def test_a_width_is_a_number():
+    for bad in (True, "wide", None):
+        with pytest.raises((TypeError, ValueError), match="width"): squash([1.0, 2.0], bad)
+    with pytest.raises(ValueError, match="x must be between"): squash([-1e308, 1e308], 1e305)
