@@ -111,7 +111,7 @@ class Values(NamedTuple):
                        np.append(self.weight, other.weight))
 
 def _values(x, w, most=2**17):
-    "Equal numbers or rows as one that counts more; MANY if more than `most` differ."
+    "Equal numbers or rows as one that counts more; MANY if too many differ."
     if x.ndim == 1 and w is None:
         x, counts = np.unique(x, return_counts=True)
         found = Values(x, counts.astype(float))
@@ -253,7 +253,7 @@ def resolved(
         alpha = arcs(weights, mean, std, level.centres, level.h)
     return bool(np.all(alpha <= 0.75 * np.pi))
 
-# %% ../nbs/12d_squashing.ipynb #5d000030
+# %% ../nbs/12d_squashing.ipynb #5d000031
 @dataclass(frozen=True)
 class Extent:
     "How far data in one column reach. Extents add up."
@@ -272,7 +272,7 @@ class Extent:
                       (1 - share) * self.var + share * other.var
                       + share * (1 - share) * gap * gap)
 
-# %% ../nbs/12d_squashing.ipynb #5d000031
+# %% ../nbs/12d_squashing.ipynb #5d000032
 def _extent(x, w):
     "The Extent of numbers."
     mean = float(np.average(x.astype(float, copy=False), weights=w))
@@ -281,7 +281,7 @@ def _extent(x, w):
     weight = float(len(x) if w is None else w.sum())
     return Extent(len(x), weight, float(x.min()), float(x.max()), mean, var)
 
-# %% ../nbs/12d_squashing.ipynb #5d000033
+# %% ../nbs/12d_squashing.ipynb #5d000034
 _FINER = 1 / 64, 1 / 256, 1 / 1024 # widths, in standard deviations
 
 class Squashed:
@@ -309,13 +309,13 @@ class Squashed:
         some = self.some.reshape(len(self.some), -1)
         if len(_different(some)[0]) > 500: return None
         found = _total(self.data, _values)
-        if _many(found) or len(found.x) > _total(self.data, _rows) / 8: return None
-        return found
+        rows = _total(self.data, _rows)
+        return None if _many(found) or len(found.x) > rows / 8 else found
 
-# %% ../nbs/12d_squashing.ipynb #5d000034
+# %% ../nbs/12d_squashing.ipynb #5d000035
 def _rows(x, w): return len(x)
 
-# %% ../nbs/12d_squashing.ipynb #5d000036
+# %% ../nbs/12d_squashing.ipynb #5d000037
 def _level(squashed, share):
     "The data in cells of that share of their standard deviation, or None."
     e = squashed.extent
@@ -325,7 +325,7 @@ def _level(squashed, share):
     level = _squash(squashed.data, _cells(e.low, e.high, width))
     return None if level is None or len(level.x) > e.rows / 4 else level
 
-# %% ../nbs/12d_squashing.ipynb #5d000037
+# %% ../nbs/12d_squashing.ipynb #5d000038
 def _levels(squashed):
     "The levels, each made when it is first asked for, and kept."
     made = squashed._made
@@ -334,14 +334,14 @@ def _levels(squashed):
         if made[i] is None: return
         yield made[i]
 
-# %% ../nbs/12d_squashing.ipynb #5d000039
+# %% ../nbs/12d_squashing.ipynb #5d00003a
 def _column(normal): # → means and standard deviations, (K,)
     "A mixture of normals in one column, whatever its structure is called."
-    if isinstance(normal, Normal): return normal.mean.ravel(), normal.std.ravel()
-    std = np.sqrt(normal.cov.reshape(-1))
-    return normal.mean[:, 0], np.broadcast_to(std, len(normal.mean))
+    mean = normal.mean.reshape(-1)
+    if isinstance(normal, Normal): return mean, normal.std.reshape(-1)
+    return mean, np.broadcast_to(np.sqrt(normal.cov.reshape(-1)), len(mean))
 
-# %% ../nbs/12d_squashing.ipynb #5d00003b
+# %% ../nbs/12d_squashing.ipynb #5d00003c
 def stand_in(
     squashed, # Squashed
     weights,  # (K,)
@@ -356,15 +356,15 @@ def stand_in(
         for level in _levels(squashed):
             if resolved(weights, *column, level): return level
 
-# %% ../nbs/12d_squashing.ipynb #5d00003d
+# %% ../nbs/12d_squashing.ipynb #5d00003e
 def squashed_e_step(model, squashed, **options):
     "The E-step over fewer numbers, or None where it takes all data."
     found = stand_in(squashed, model.weights, model.components)
     if found is None: return None
-    x = found.x.reshape(len(found.x), *squashed.some.shape[1:]) # (m, 1) if x was
+    x = found.x.reshape(-1, *squashed.some.shape[1:]) # (m, 1) if x was
     options = options | {"sample_weight": found.weight}
     try: result = model.e_step(x, **options)
-    except (ValueError, TypeError): return None # the data's own rows will tell
+    except (ValueError, TypeError): return None # all data will tell
     n_k = result.weight
     tiny = n_k[n_k > 0].min() < 1e-6 * n_k.sum() # as right as all, and no more
     return None if tiny and isinstance(found, Level) else result
