@@ -601,10 +601,10 @@ def fit(
     with a component on its floor, with a warning). With tol=0 exactly
     max_iter iterations are made, each an evaluation of the EM map, unless one
     is degenerate. Over many rows it goes on with fewer that do in their place,
-    where there are such (chapter 12d), unless an engine is asked for. Raises ValueError or TypeError for bad arguments and for
-    data that is impossible under the start. Warns of identical components in
-    the start, and once if what EM climbs falls by more than rounding
-    explains."""
+    where there are such (chapter 12d), unless an engine is asked for. Raises
+    ValueError or TypeError for bad arguments and for data that is impossible
+    under the start. Warns of identical components in the start, and once if
+    what EM climbs falls by more than rounding explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     monotone = not _regularised(model)
