@@ -95,6 +95,9 @@ _KINDS = np.dtype("float64"), np.dtype("float32")
 _FAR = {kind: np.finfo(kind).tiny**0.65 for kind in _KINDS} # 10⁻²⁰⁰ and 10⁻²⁵
 _LEAST = dict(zip(_KINDS, (np.float64(-690), np.float32(-80)))) # of the exponents
 
+@cache
+def _ones(K, kind): return np.ones(K, kind)
+
 # %% ../nbs/12_speed.ipynb #d459a58e
 def row_scales(
     joint,  # (K, b): log-densities less the largest peak; exponentials are written over them
@@ -105,7 +108,7 @@ def row_scales(
     kind, far = joint.dtype, ()
     if joint.min() < _LEAST[kind]: np.maximum(joint, _LEAST[kind], out=joint)
     np.exp(joint, out=joint)
-    total = np.matmul(np.ones(len(joint), kind), joint, out=scale)
+    total = np.matmul(_ones(len(joint), kind), joint, out=scale)
     if not total.min() > _FAR[kind]:
         far = np.flatnonzero(~(total > _FAR[kind]))
         total[far], w = 1, np.ones(len(total)) if w is None else w.copy()
@@ -130,7 +133,7 @@ def block_e_step(
     loglik, far = row_scales(joint, w, phi, *rows)
     small = joint if len(joint) < len(phi) else phi
     small *= rows[0]
-    return loglik, (phi @ joint.T).T, far
+    return loglik, np.inner(phi, joint).T, far # which, unlike @, lets go of Python's lock
 
 # %% ../nbs/12_speed.ipynb #5c756d06
 def _symmetric(upper, d): # (K, d(d+1)/2) → (K, d, d)
@@ -204,12 +207,22 @@ _CACHE = 110_000       # numbers in a block: just below 1 MiB
 _LINE = 64             # bytes that the cache moves at a time
 _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, not too many for the cache
 _LONG = 200_000        # multiplications in a product beyond which BLAS may share it among threads
+_WORTH = 2e8           # multiplications that are worth several threads: some milliseconds
 
 def _wide(structure, d, K):
     "Whether triangles cost less than the products of all pairs."
     return structure == "full" and d >= 20 and (d > 3 * K or d > 48)
 
 # %% ../nbs/12_speed.ipynb #01867245
+def _block_size(n, d, width, threads): # width: numbers that a row takes in a block
+    "How many rows a block has: an odd multiple of 16."
+    if threads == 1: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1]) // 32 * 32 + 16
+    numbers = min(350_000 * min(d, 2), 4 * n * d // (5 * threads)) # longer calls meet less often
+    size = min(max(numbers // (width + 2), 1024), 40_000)
+    blocks = -(-n // size)
+    even = -(-n // (blocks + -blocks % threads)) # as many blocks for each thread
+    return (even + 15) // 32 * 32 + 16
+
 def _room(rows, size, kind):
     "An empty (rows, size) table. Its rows begin with a line of the cache, if they are some lines long."
     flat = np.empty(rows * size + _LINE // kind.itemsize, kind)
@@ -237,12 +250,13 @@ if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=_pool.cac
 # %% ../nbs/12_speed.ipynb #742baf25
 def _take_turns(work, portions, helpers):
     "work(portion) for all portions, in their order; whoever is free takes the next one."
-    todo, done = deque(enumerate(portions)), SimpleQueue()
+    todo, done, quiet = deque(enumerate(portions)), SimpleQueue(), np.geterr()
     def run():
         while todo:
             try: t, portion = todo.popleft()
             except IndexError: return # another thread was faster
-            try: done.put((t, work(portion), None))
+            try:
+                with np.errstate(**quiet): done.put((t, work(portion), None))
             except Exception as error: done.put((t, None, error))
     for _ in range(helpers): _pool(helpers).submit(run)
     run()
@@ -254,14 +268,15 @@ def _take_turns(work, portions, helpers):
 def in_threads(
     work,   # a function of several items; it returns one result for all of them
     items,  # a sequence that can be sliced
-    flops,  # what the matrix products cost in all
-    size=np.inf, # multiplications in one of them
+    flops,  # what they cost in all: multiplications, and what takes as long as these
+    size=np.inf, # multiplications in one matrix product
+    most=np.inf, # threads
 ) -> list:  # the results, each for a part of the items; the same parts in the same order in every run
-    "Share the items among as many threads as BLAS may use, if the products are long enough; BLAS then uses one in each."
+    "Share the items among as many threads as BLAS may use, if they cost enough; BLAS then uses one in each."
     if flops < 1e7: return [work(items)]
-    threads = cores()
+    threads = min(cores(), most)
     with _blas().limit(limits=1) if size > _LONG else nullcontext(): # to limit it takes as long as a thousand rows
-        if threads == 1 or flops < 2e8 or len(items) < 2: return [work(items)]
+        if threads == 1 or flops < _WORTH or len(items) < 2: return [work(items)]
         parts = min(len(items), 3 * threads)
         return _take_turns(work, [items[t::parts] for t in range(parts)], threads - 1)
 
@@ -329,15 +344,16 @@ def _by_triangles(x, w, plan, dense, starts, size): # → ℓ less peaks, S (K, 
 
 # %% ../nbs/12_speed.ipynb #abee59c3
 def _adder(engine, plan, n):
-    "What adds up the blocks, the rows of a block, multiplications in its longest product, and the cost as `in_threads` counts it."
-    if isinstance(plan[0], tuple): return _by_triangles, 1008, np.inf, np.inf
-    K, F = plan[0].shape
+    "What adds up the blocks, the rows of a block, and what `in_threads` is told: cost, longest product, most threads."
+    if isinstance(plan[0], tuple): return _by_triangles, 1008, (np.inf,)
+    (K, F), d = plan[0].shape, len(plan[2])
     if engine == "numba":
         from emlit.compiled import sum_blocks
         size = 512 if F < 64 else 256
-        return sum_blocks, size, K * F * size, np.inf if n * K * (F + 20) > 5e6 else 0
-    size = min(max(_CACHE // (F + K), _ROWS[0]), _ROWS[1]) // 32 * 32 + 16 # an odd multiple of 16
-    return _by_products, size, K * F * size, 4 * n * K * F if K * F >= 1000 else 1.5e7 # with fewer, threads do not pay
+        return sum_blocks, size, (np.inf if n * K * (F + 20) > 5e6 else 0, K * F * size)
+    cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 else np.inf
+    size = _block_size(n, d, K + F, min(cores(), most) if cost > _WORTH else 1)
+    return _by_products, size, (cost, K * F * size, most)
 
 # %% ../nbs/12_speed.ipynb #633bc061
 def fast_e_step(
@@ -355,9 +371,9 @@ def fast_e_step(
     limit = (_WIDE_LIMIT if wide else _LIMIT)[dtype]
     plan = _plan(normal, weights, dtype, wide, limit)
     if plan is None: return None
-    add, size, longest, flops = _adder(engine, plan, len(x))
+    add, size, how = _adder(engine, plan, len(x))
     work = lambda starts: add(x, w, plan, dense, starts, size)
-    logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), flops, longest))
+    logliks, sums, far = zip(*in_threads(work, range(0, len(x), size), *how))
     S, far = sum(sums), np.sort(np.concatenate(far)) if len(far) > 1 else far[0]
     if not _trusted(S, x.shape[1], structure, dtype, limit): return None
     m = _unpack(S, plan[2].astype(float), dense)

@@ -158,7 +158,8 @@ def _e_step_exact(mixture, x, w, rows):
     K, d = mixture.n_components, x[0].size
     work = lambda slices: sum(_e_step(mixture, x, w, part) for part in slices)
     normal = isinstance(mixture.components[0], MultivariateNormal)
-    return sum(in_threads(work, _slices(rows, K + d), 4 * len(rows) * K * d * d if normal else 0))
+    cost = 200 + 4 * d * d * normal # of a row and component; an exponential takes as long as many multiplications
+    return sum(in_threads(work, _slices(rows, K + d), len(rows) * K * cost))
 
 # %% ../nbs/05_mixture.ipynb #93d02bb8
 def _e_step_fast(mixture, x, w, dtype, engine="numpy"):

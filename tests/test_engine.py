@@ -245,6 +245,68 @@ def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(K, engine):
     assert peak < x.nbytes
 
 
+# blocks that threads share
+
+def with_threads(monkeypatch, number): monkeypatch.setattr(emlit.engine, "cores", lambda: number)
+
+@pytest.mark.parametrize("d, K", [(1, 3), (2, 8), (8, 8), (16, 16)]) # K·F from 9 to 2448
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted):
+    x, model = problem("full", n=400_000 // (1 + d // 8), d=d, K=K)
+    x[17] += 1e4 # too far out
+    w = np.random.default_rng(2).random(len(x)) if weighted else None
+    found = []
+    for number in (1, 2, 3, 7):
+        with_threads(monkeypatch, number)
+        found.append(model.e_step(x, w))
+        assert found[-1].loglik == model.e_step(x, w).loglik # whoever was first
+    for other in found[1:]:
+        assert_allclose(other.loglik, found[0].loglik, rtol=1e-12)
+        assert_allclose(other.weight, found[0].weight, rtol=1e-10)
+        assert_allclose(model.m_step(other).components[0].cov, model.m_step(found[0]).components[0].cov, rtol=1e-9, atol=1e-12)
+
+@pytest.mark.parametrize("n", [20_000, 300_000, 1_000_000, 10_000_000])
+@pytest.mark.parametrize("threads", [2, 3, 4, 16])
+@pytest.mark.parametrize("d", [1, 2, 8, 20])
+def test_blocks_for_threads(n, threads, d):
+    F = 1 + d + d * (d + 1) // 2
+    for K in (1, 3, 10, 30, 100):
+        size = emlit.engine._block_size(n, d, K + F, threads)
+        blocks = -(-n // size)
+        assert size % 32 == 16 and size <= 40_016 # an odd multiple of 16
+        if size > 1040: # the fewest
+            assert threads * size * (K + F + 2) < n * d # less than the data
+            assert threads * -(-blocks // threads) * size < 1.05 * n # nobody waits long
+
+@pytest.mark.parametrize("model, x", [
+    (Mixture([.3, .7], Poisson([2., 5])), np.random.default_rng(0).poisson(4, 1_000_000)),
+    (Mixture([.3, .7], Normal([2., 5], [1., 1]), ), np.random.default_rng(0).normal(4, 2, (1_000_000, 1))[:, 0])], ids=["poisson", "careful"])
+def test_other_families_share_their_slices(monkeypatch, model, x):
+    used, turns = [], emlit.engine._take_turns
+    monkeypatch.setattr(emlit.engine, "_take_turns", lambda *args: used.append(1) or turns(*args))
+    found = []
+    for number in (1, 2, 3):
+        with_threads(monkeypatch, number)
+        found.append(careful(model, x))
+        assert bool(used) == (number > 1)
+    assert_allclose([f.loglik for f in found], found[0].loglik, rtol=1e-13)
+    assert_allclose([f.weight for f in found], np.broadcast_to(found[0].weight, (3, 2)), rtol=1e-12)
+
+def test_threads_warn_as_their_caller_wants():
+    def work(items): return [np.log(np.zeros(1)), np.geterr()["divide"]][1]
+    for wanted in ("ignore", "raise"):
+        with np.errstate(divide=wanted):
+            try: found = emlit.engine._take_turns(work, [[0]] * 20, 3)
+            except FloatingPointError: assert wanted == "raise"
+            else: assert set(found) == {"ignore"} == {wanted}
+
+def test_what_goes_wrong_in_a_thread_is_raised_the_first_first():
+    def work(item):
+        if item >= 5: raise ValueError(f"item {item}")
+        return item
+    with pytest.raises(ValueError, match="item 5"): emlit.engine._take_turns(work, range(20), 3)
+
+
 # compiled loops
 
 @pytest.mark.parametrize("n", [4095, 4096, 4097, 100_000]) # with and without a last block that is not full; one thread and several
