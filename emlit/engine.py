@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['precisions', 'natural_parameters', 'features', 'row_scales', 'block_e_step', 'cancellation', 'cores', 'in_threads',
-           'triangles', 'triangle_e_step', 'fast_e_step']
+           'triangles', 'triangle_densities', 'triangle_e_step', 'fast_e_step', 'fast_scores']
 
 # %% ../nbs/12_speed.ipynb #1e02c1e7
 import os
@@ -310,6 +310,17 @@ def triangles(
     return np.sqrt(0.5) * np.concatenate([-W @ m[:, :, None], W], axis=2), h - h.max(), h.max()
 
 # %% ../nbs/12_speed.ipynb #dffb06f9
+def triangle_densities(
+    B, h,   # (K, d, d + 1) and (K,): see `triangles`
+    phi, z, # (d + 1, b): features (1, u), and room to work in
+    joint,  # (K, b): where to write the log-densities less the largest peak
+) -> None:
+    "The log-densities of one block with many columns: (12.7)."
+    for k, b in enumerate(B):
+        np.matmul(b, phi, out=z[1:])
+        np.einsum("ij,ij->j", z[1:], z[1:], out=joint[k])
+    np.subtract(h[:, None], joint, out=joint)
+
 def triangle_e_step(
     x, w,   # (b, d), and (b,) or None: some rows of the data and how often each counts
     B, h,   # (K, d, d + 1) and (K,): see `triangles`
@@ -319,10 +330,7 @@ def triangle_e_step(
     "The E-step of one block with many columns: (12.7), exponentials, (12.8)."
     phi, z, joint, rows = (room[:, :len(x)] for room in (phi, z, joint, rows))
     features(x, centre, phi, False)
-    for k, b in enumerate(B):
-        np.matmul(b, phi, out=z[1:])
-        np.einsum("ij,ij->j", z[1:], z[1:], out=joint[k])
-    np.subtract(h[:, None], joint, out=joint)
+    triangle_densities(B, h, phi, z, joint)
     loglik, far = row_scales(joint, w, phi, *rows)
     joint *= rows[0]
     S = np.empty((len(B), len(phi), len(phi)), B.dtype)
@@ -381,3 +389,38 @@ def fast_e_step(
         m = Moments(m.weight, *(a.reshape(normal.mean.shape) for a in (m.total, m.square, m.origin)))
     count = len(x) - len(far) if w is None else w.sum() - w[far].sum()
     return sum(logliks) + count * plan[1], m, far
+
+# %% ../nbs/12_speed.ipynb #57809308
+def _score_blocks(x, plan, dense, starts, size, keep): # → rows that are too far out
+    "keep(rows, log_p, joint, scale) for the blocks that begin at `starts`; see `fast_scores`."
+    (A, peak, centre), far = plan, []
+    wide = isinstance(A, tuple) # triangles: B and h
+    K, F = (len(A[0]), len(centre) + 1) if wide else A.shape
+    room = [_room(rows, size, centre.dtype) for rows in (F, F if wide else 0, K, 2)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for at in starts:
+            rows = slice(at, min(at + size, len(x)))
+            phi, z, joint, (scale, log_p) = (table[:, :rows.stop - at] for table in room)
+            features(x[rows], centre, phi, dense)
+            if wide: triangle_densities(*A, phi, z, joint)
+            else: np.matmul(A, phi, out=joint)
+            far.append(at + np.asarray(row_scales(joint, None, phi, scale, log_p)[1], dtype=int))
+            keep(rows, log_p + peak, joint, scale)
+    return np.concatenate(far)
+
+# %% ../nbs/12_speed.ipynb #5ec3deeb
+def fast_scores(
+    normal,  # a Normal or a MultivariateNormal: the only block of a mixture
+    weights, # (K,)
+    x,       # (n,) or (n, d), checked
+    keep,    # called for each block of rows: keep(rows, log p, exponentials (K, b), what makes responsibilities of them)
+):           # rows left out, or None where this form is not safe, or no faster
+    "Densities and responsibilities of a mixture of normals by one matrix product, or by triangles; the rows that are too far out are still to be done."
+    structure, mean = _shape(normal)
+    x, kind, dense = x.reshape(len(x), -1), np.dtype(float), structure in ("full", "tied")
+    wide = _wide(structure, x.shape[1], len(weights))
+    plan = _plan(normal, weights, kind, wide, (_WIDE_LIMIT if wide else _LIMIT)[kind])
+    if plan is None: return None
+    _, size, how = _adder("numpy", plan, len(x))
+    work = lambda starts: _score_blocks(x, plan, dense, starts, size, keep)
+    return np.sort(np.concatenate(in_threads(work, range(0, len(x), size), *how)))

@@ -299,7 +299,7 @@ class _Checked(_MixtureEstimator):
         return tags
 
 # %% ../nbs/11_estimators.ipynb #01d7fc04
-_ROWS = 2**15 # so many rows at a time are asked for densities, to spare memory
+_ROWS = 2**15 # with missing values, so many rows at a time are asked for densities, to spare memory
 
 # %% ../nbs/11_estimators.ipynb #3f8fd550
 class _Fitted(_Checked):
@@ -309,8 +309,7 @@ class _Fitted(_Checked):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
         X, given, model = self._data(self._read(X)), {"missing": self.missing} if self.missing else {}, self._mixture()
-        if len(X) <= _ROWS: return getattr(model, method)(X, **given)
-        if not self.missing: model.check(X) # so that a message counts rows from the first
+        if not self.missing or len(X) <= _ROWS: return getattr(model, method)(X, **given)
         return np.concatenate([getattr(model, method)(X[i:i + _ROWS], **given) for i in range(0, len(X), _ROWS)])
 
     def predict(self, X):
@@ -360,8 +359,7 @@ class _Fitted(_Checked):
         try: n = as_count(n_samples, "n_samples", least=1)
         except ValueError as error: raise ValueError(f"Invalid value for 'n_samples': {error}") from None
         rng, model = _as_generator(self.random_state), self._mixture()
-        parts = [model.sample(rng, min(2**14, n - i)) for i in range(0, n, 2**14)]
-        x, y = (np.concatenate(p) for p in zip(*parts))
+        x, y = model.sample(rng, n)
         order = np.argsort(y, kind="stable")
         return x.reshape(n, -1)[order], y[order]
 

@@ -1111,7 +1111,7 @@ class MultivariateNormal(_Factored):
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."
         z, scale = as_rng(rng).standard_normal((n, *self.mean.shape)), self._scale
-        if self.structure in ("full", "tied"): return self.mean + (scale @ z[..., None])[..., 0]
+        if self.structure in ("full", "tied"): return self.mean + (z.swapaxes(0, 1) @ scale.swapaxes(-1, -2)).swapaxes(0, 1)
         return self.mean + z * _as_table(scale, self.structure, self.mean.shape)
 
 # %% ../nbs/04_families.ipynb #b7404372

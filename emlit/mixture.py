@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
-from .engine import cores, fast_e_step, in_threads
+from .engine import cores, fast_e_step, fast_scores, in_threads
 from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
@@ -175,6 +175,34 @@ def _e_step_fast(mixture, x, w, dtype, engine="numpy"):
     fast = Expectation(loglik, (stats,))
     return fast + _e_step_exact(mixture, x, w, far) if len(far) else fast
 
+# %% ../nbs/05_mixture.ipynb #9acd5443
+_CAREFUL = {"log_prob": lambda joint, rows: np.logaddexp.reduce(joint, axis=1),
+            "responsibilities": lambda joint, rows: log_normalise(joint, rows)[1],
+            "predict": lambda joint, rows: log_normalise(joint, rows)[1].argmax(axis=1)}
+_FAST = {"log_prob": lambda log_p, joint, scale: log_p,
+         "responsibilities": lambda log_p, joint, scale: (joint * scale).T,
+         "predict": lambda log_p, joint, scale: joint.argmax(axis=0)}
+
+# %% ../nbs/05_mixture.ipynb #243f7de0
+def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
+    "What is asked for of each row."
+    if not (labels is None and missing is None): return _CAREFUL[what](mixture.log_joint(x, labels, missing), None)
+    x = mixture.check(x)
+    K, normal = mixture.n_components, mixture.components[0]
+    out = np.empty((len(x), K) if what == "responsibilities" else len(x), int if what == "predict" else float)
+    def careful(slices):
+        for part in slices:
+            rows = slice(part.start, part.stop) if isinstance(part, range) else part
+            joint = _log_joint(mixture, x[rows], _inside(mixture.components, x[rows]))
+            out[rows] = _CAREFUL[what](joint, part)
+    def keep(rows, *found): out[rows] = _FAST[what](*found)
+    slices, far = _slices(range(len(x)), K + x[0].size), None
+    if len(slices) > 1 and len(mixture.components) == 1 and type(normal) in (Normal, MultivariateNormal):
+        far = fast_scores(normal, mixture.weights, x, keep)
+    if far is None: in_threads(careful, slices, len(x) * K * 200)
+    elif len(far): careful(_slices(far, K + x[0].size))
+    return out
+
 # %% ../nbs/05_mixture.ipynb #bff203a7
 def _with_prior(mixture, expectation, prior, frozen):
     """The expectation with what the prior adds, and the counts whose shares are the weights.
@@ -241,6 +269,8 @@ def _check_changes(own, changes):
         if name not in own: raise ValueError(f"changes must name parameters of the model in full; got {name!r}, and it has {', '.join(own)}")
 
 # %% ../nbs/05_mixture.ipynb #f339f405
+_DRAWS = 2**14 # so many at a time
+
 def _draw(blocks, rng, n):
     "n draws of each component, (n, K) or (n, K, d)."
     drawn = [b.sample(rng, n) for b in blocks]
@@ -248,6 +278,17 @@ def _draw(blocks, rng, n):
     if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
     raise ValueError("components must all be for x of the same shape; "
                      + ", ".join(f"{type(b).__name__} draws {shape}" for b, shape in zip(blocks, shapes)))
+
+# %% ../nbs/05_mixture.ipynb #2ad9c389
+def _draw_each(blocks, rng, z):
+    "A draw of component z_i for each i."
+    if len(z) <= _DRAWS: return _draw(blocks, rng, len(z))[np.arange(len(z)), z]
+    parts = []
+    for part in np.split(z, range(_DRAWS, len(z), _DRAWS)): # of many draws of every component, most would be thrown away
+        counts, order, turn = np.bincount(part), np.argsort(part, kind="stable"), np.empty_like(part)
+        turn[order] = np.concatenate([np.arange(count) for count in counts]) # the how manieth of its component
+        parts.append(_draw(blocks, rng, counts.max())[turn, part])
+    return np.concatenate(parts)
 
 # %% ../nbs/05_mixture.ipynb #02c88cbe
 def _gaps():
@@ -314,7 +355,7 @@ class Mixture:
 
     def log_prob(self, x, labels=None, missing=None) -> np.ndarray: # (n,)
         "log p(x_i); −inf where the parameters make x_i impossible. Raises ValueError for an x_i outside every support."
-        return np.logaddexp.reduce(self.log_joint(x, labels, missing), axis=1)
+        return _scores(self, x, "log_prob", labels, missing)
 
     def loglik(self, x, sample_weight=None, labels=None, missing=None) -> float:
         "The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where a label z_i is known."
@@ -324,11 +365,11 @@ class Mixture:
 
     def responsibilities(self, x, labels=None, missing=None) -> np.ndarray: # (n, K), rows sum to 1
         "P(component k | x_i). Raises ValueError for an observation of probability zero."
-        return log_normalise(self.log_joint(x, labels, missing))[1]
+        return _scores(self, x, "responsibilities", labels, missing)
 
     def predict(self, x, missing=None) -> np.ndarray: # (n,)
         "The component with the largest responsibility."
-        return self.responsibilities(x, missing=missing).argmax(axis=1)
+        return _scores(self, x, "predict", None, missing)
 
     def marginal(self, columns) -> "Mixture":
         "The distribution of these columns alone. Raises TypeError where a family does not define its `marginal`."
@@ -378,4 +419,4 @@ class Mixture:
         "n draws from the mixture by the generator `rng`, with the component that made each."
         rng, n = as_rng(rng), as_count(n, "n", least=1)
         z = rng.choice(self.n_components, size=n, p=self.weights)
-        return _draw(self.components, rng, n)[np.arange(n), z], z
+        return _draw_each(self.components, rng, z), z

@@ -176,6 +176,19 @@ def test_samples_are_data_for_the_model(model):
     assert np.isfinite(model.loglik(x))
     assert_array_equal(x, model.sample(np.random.default_rng(0), 50)[0])
 
+@pytest.mark.parametrize("n", [2**14, 2**14 + 1, 50_000])
+@pytest.mark.parametrize("weights", [(.2, .3, .5), (.01, .98, .01), (0, 1, 0)])
+def test_many_draws_come_from_the_components_that_they_are_said_to_come_from(n, weights):
+    model = Mixture(weights, [Poisson([3.]), Poisson([60., 500.])])
+    x, z = model.sample(np.random.default_rng(1), n)
+    again, _ = model.sample(np.random.default_rng(1), n)
+    assert_array_equal(x, again)
+    assert x.shape == z.shape == (n,) and len(np.unique(x[:1000])) > 20 # drawn anew each time
+    for k, (weight, rate) in enumerate(zip(weights, (3, 60, 500))):
+        drawn = x[z == k]
+        assert abs(len(drawn) - n * weight) <= 5 * np.sqrt(n * weight * (1 - weight))
+        if weight: assert abs(drawn.mean() - rate) < 6 * np.sqrt(rate / len(drawn))
+
 def test_samples_leave_the_global_generator_alone():
     before = np.random.get_state()[1].copy()
     one.sample(np.random.default_rng(0), 5)

@@ -307,6 +307,83 @@ def test_what_goes_wrong_in_a_thread_is_raised_the_first_first():
     with pytest.raises(ValueError, match="item 5"): emlit.engine._take_turns(work, range(20), 3)
 
 
+# scores of single rows
+
+def one_by_one(model, x):
+    "What is said of rows, the careful way."
+    joint = emlit.mixture._log_joint(model, x, emlit.mixture._inside(model.components, x))
+    with np.errstate(divide="ignore"): return np.logaddexp.reduce(joint, axis=1), joint
+
+def assert_scores(model, x, fast=True, rtol=1e-12):
+    used = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emlit.mixture, "fast_scores", lambda *args: used.append(emlit.engine.fast_scores(*args)) or used[-1])
+        log_p, r, labels = model.log_prob(x), model.responsibilities(x), model.predict(x)
+    assert [u is not None and len(u) < len(x) for u in used] == ([fast] * 3 if fast is not None else [])
+    right, joint = one_by_one(model, x)
+    assert_allclose(log_p, right, rtol=rtol, atol=1e-10)
+    assert_allclose(r, np.exp(joint - right[:, None]), rtol=1e-8, atol=1e-13)
+    assert_allclose(r.sum(axis=1), 1, rtol=1e-13)
+    best = np.sort(joint, axis=1)
+    clear = (best[:, -1] - best[:, -2] > 1e-8) if model.n_components > 1 else slice(None)
+    np.testing.assert_array_equal(labels[clear], joint.argmax(axis=1)[clear])
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_fast_scores_are_the_careful_ones(monkeypatch, structure, threads):
+    with_threads(monkeypatch, threads)
+    x, model = problem(structure, n=150_000)
+    x[[3, 70_000, -1]] += 1e4 # too far out
+    assert_scores(model, x)
+    assert_scores(model, x.astype(np.float32))
+    assert_scores(model, np.asfortranarray(x))
+
+@pytest.mark.parametrize("d, K", [(1, 1), (1, 5), (2, 1), (2, 30), (16, 4), (64, 5), (24, 3)])
+def test_fast_scores_for_every_size(d, K):
+    _, model = problem("full", d=d, K=K)
+    if d > 20: model = Mixture(model.weights, MultivariateNormal(model.components[0].mean, np.tile(np.eye(d) + .1, (K, 1, 1)))) # triangles
+    x, _ = model.sample(np.random.default_rng(0), 600_000 // (d + K))
+    assert_scores(model, x)
+    if d == 1: assert_scores(Mixture(model.weights, Normal(model.components[0].mean[:, 0], np.ones(K))), x[:, 0])
+    assert_scores(Mixture(model.weights, Normal(model.components[0].mean, np.full((K, d), 3.))), x)
+
+@pytest.mark.parametrize("shift, spread, fast", [(0, 2, True), (1e6, 2, True), (0, 1e3, False)])
+def test_fast_scores_only_where_they_are_safe(shift, spread, fast):
+    x, model = problem("full", n=100_000, shift=shift, spread=spread)
+    assert_scores(model, x, fast, rtol=1e-9 if shift else 1e-12)
+
+def test_clusters_that_lie_apart_and_weights_of_zero():
+    x, model = problem("spherical", n=100_000, spread=60)
+    assert_scores(model, x)
+    x, model = problem("full", n=100_000)
+    assert_scores(Mixture([.5, 0, .5, 0], model.components), x)
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_scores_of_other_families_go_slice_by_slice(monkeypatch, threads):
+    with_threads(monkeypatch, threads)
+    x = np.random.default_rng(0).poisson(4, 500_000)
+    assert_scores(Mixture([.3, .7], Poisson([2., 5.])), x, fast=None)
+    assert_scores(Mixture([.3, .3, .4], [Poisson([2., 5.]), emlit.Geometric([.2])]), x, fast=None)
+
+def test_an_impossible_row_is_named_and_has_a_log_density_of_minus_infinity():
+    x = np.zeros(400_000, int)
+    x[345_678] = 1
+    model = Mixture([.5, .5], Poisson([0., 0.]))
+    assert np.flatnonzero(model.log_prob(x) == -np.inf).tolist() == [345_678]
+    for ask in (model.responsibilities, model.predict):
+        with pytest.raises(ValueError, match=r"x\[345678\] has probability zero"): ask(x)
+
+def test_labels_and_densities_take_little_memory():
+    x, model = problem("full", n=200_000, d=2, K=40)
+    for ask in (model.predict, model.log_prob):
+        ask(x[:20_000])
+        tracemalloc.start()
+        out = ask(x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak - out.nbytes < 2**23 # a table of responsibilities would be 64 MB
+
+
 # compiled loops
 
 @pytest.mark.parametrize("n", [4095, 4096, 4097, 100_000]) # with and without a last block that is not full; one thread and several
