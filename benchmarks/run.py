@@ -319,6 +319,24 @@ def whole_fits(run):
     return out
 
 
+def scores(run):
+    "Labels, responsibilities and log-densities of all rows by a fitted estimator."
+    some = [cases.TINY[0]] if run.size == "tiny" else [cases.ITERATION[i] for i in (0, 1, 3, 4)]
+    if run.size == "quick": some = [replace(c, n=c.n // 10) for c in some]
+    out, names = [], ["emlit", "scikit-learn"]
+    for case in some:
+        row = {"name": case.name, "asked": {}}
+        for what in tasks.ASKED:
+            answers = {n: run.call(n, tasks.score, n, case, what)[1] for n in names} # and to warm up
+            seconds, _ = run.turns(names, lambda n: run.call(n, tasks.score, n, case, what)[0], max(2, run.repeats - 2))
+            row["asked"][what] = {n: spread(s) for n, s in seconds.items()} | {
+                "ratio": ratios(seconds["scikit-learn"], seconds["emlit"]),
+                "relative_difference": abs(answers["emlit"] / answers["scikit-learn"] - 1)}
+        out.append(row)
+        say(f"\n{row['name']}, scikit-learn / emlit: " + ", ".join(f"{what} {a['ratio']['median']:.1f}" for what, a in row["asked"].items()))
+    return out
+
+
 def growth(run):
     "Seconds of one iteration as n, d or K grows, the others fixed."
     sizes = {"n": [Case(n, 2, 4, 4) for n in (10**3, 10**4, 10**5, 10**6)], "d": [Case(20_000, d, 4, 4) for d in (1, 2, 4, 8, 16, 32, 64, 128)],
@@ -355,7 +373,7 @@ def one_and_two_threads(run):
     return out
 
 
-SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, in_parts, memory, to_a_likelihood, acceleration, whole_fits, growth, one_and_two_threads)}
+SECTIONS = {f.__name__: f for f in (iteration, fifteen, exponentials, single_precision, in_parts, memory, to_a_likelihood, acceleration, whole_fits, scores, growth, one_and_two_threads)}
 
 
 # ---------------------------------------------------------------- the end

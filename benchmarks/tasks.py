@@ -1,5 +1,7 @@
 "What the workers are asked to do. Functions of a module, so that a fresh process can find them."
 import tracemalloc
+import warnings
+from functools import lru_cache
 from time import perf_counter
 
 import numpy as np
@@ -93,6 +95,31 @@ def in_parts(case, way, file):
     expectation = e_step(model, data, engine="numba" if "numba" in way else "numpy")
     model.m_step(expectation)
     return perf_counter() - begin, float(expectation.loglik)
+
+
+# ---------------------------------------------------------------- scores of single rows
+
+ASKED = "predict", "predict_proba", "score_samples"
+
+
+@lru_cache(maxsize=1)
+def fitted(peer, case):
+    "An estimator after two iterations from the case's start, on some of the rows."
+    import emlit
+    import sklearn.mixture
+    x, start = cases.load(case)
+    kind = {"emlit": emlit, "scikit-learn": sklearn.mixture}[peer].GaussianMixture
+    estimator = kind(case.K, max_iter=2, reg_covar=1e-6, weights_init=start.weights, means_init=start.means, precisions_init=precisions(start.covs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore") # two iterations are too few, as they both say
+        return estimator.fit(x[:20_000])
+
+
+def score(peer, case, what):
+    "Seconds of asking a fitted estimator about all rows, and the sum of the answers."
+    x, _ = cases.load(case)
+    seconds, found = timed(getattr(fitted(peer, case), what), x)
+    return seconds, float(np.square(found, dtype=float).sum())
 
 
 # ---------------------------------------------------------------- memory

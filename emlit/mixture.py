@@ -176,12 +176,19 @@ def _e_step_fast(mixture, x, w, dtype, engine="numpy"):
     return fast + _e_step_exact(mixture, x, w, far) if len(far) else fast
 
 # %% ../nbs/05_mixture.ipynb #9acd5443
+def _largest(joint): # (K, b) → (b,): the first of the largest of each column; row by row is faster than argmax
+    best, label = joint[0].copy(), np.zeros(joint.shape[1], np.min_scalar_type(len(joint)))
+    for k, row in enumerate(joint[1:], 1):
+        np.maximum(label, (row > best) * label.dtype.type(k), out=label) # a later one has the larger number
+        np.maximum(best, row, out=best)
+    return label
+
 _CAREFUL = {"log_prob": lambda joint, rows: np.logaddexp.reduce(joint, axis=1),
             "responsibilities": lambda joint, rows: log_normalise(joint, rows)[1],
             "predict": lambda joint, rows: log_normalise(joint, rows)[1].argmax(axis=1)}
 _FAST = {"log_prob": lambda log_p, joint, scale: log_p,
          "responsibilities": lambda log_p, joint, scale: (joint * scale).T,
-         "predict": lambda log_p, joint, scale: joint.argmax(axis=0)}
+         "predict": lambda log_p, joint, scale: _largest(joint)}
 
 # %% ../nbs/05_mixture.ipynb #243f7de0
 def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
@@ -196,11 +203,11 @@ def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
             joint = _log_joint(mixture, x[rows], _inside(mixture.components, x[rows]))
             out[rows] = _CAREFUL[what](joint, part)
     def keep(rows, *found): out[rows] = _FAST[what](*found)
-    slices, far = _slices(range(len(x)), K + x[0].size), None
-    if len(slices) > 1 and len(mixture.components) == 1 and type(normal) in (Normal, MultivariateNormal):
+    width, far = K + x[0].size, None
+    if len(x) * width >= _FEW and len(mixture.components) == 1 and type(normal) in (Normal, MultivariateNormal):
         far = fast_scores(normal, mixture.weights, x, keep)
-    if far is None: in_threads(careful, slices, len(x) * K * 200)
-    elif len(far): careful(_slices(far, K + x[0].size))
+    if far is None: in_threads(careful, _slices(range(len(x)), width), len(x) * K * 200)
+    elif len(far): careful(_slices(far, width))
     return out
 
 # %% ../nbs/05_mixture.ipynb #bff203a7

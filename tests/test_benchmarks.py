@@ -18,7 +18,7 @@ import cases  # noqa: E402
 import measure  # noqa: E402
 import naive  # noqa: E402
 
-SECTIONS = {"iteration", "fifteen", "exponentials", "single_precision", "in_parts", "memory", "to_a_likelihood", "whole_fits", "growth", "one_and_two_threads"}
+SECTIONS = {"iteration", "fifteen", "exponentials", "single_precision", "in_parts", "memory", "to_a_likelihood", "whole_fits", "scores", "growth", "one_and_two_threads"}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,11 @@ def test_figures_are_ratios_with_a_spread(written):
             assert 0 < peer["over_emlit"]["min"] <= peer["over_emlit"]["median"] <= peer["over_emlit"]["max"]
     for goal in found["goals"]:
         assert {"name", "goal", "at_least", "met", "min", "median", "max"} <= set(goal)
+
+
+def test_estimators_answer_the_same(written):
+    for row in written[0]["scores"]:
+        assert all(asked["relative_difference"] < 1e-4 for asked in row["asked"].values()) # reg_covar, and where each stops
 
 
 def test_absent_peers_are_named_with_a_reason(written):

@@ -341,7 +341,7 @@ def test_fast_scores_are_the_careful_ones(monkeypatch, structure, threads):
 @pytest.mark.parametrize("d, K", [(1, 1), (1, 5), (2, 1), (2, 30), (16, 4), (64, 5), (24, 3)])
 def test_fast_scores_for_every_size(d, K):
     _, model = problem("full", d=d, K=K)
-    if d > 20: model = Mixture(model.weights, MultivariateNormal(model.components[0].mean, np.tile(np.eye(d) + .1, (K, 1, 1)))) # triangles
+    if d > 7: model = Mixture(model.weights, MultivariateNormal(model.components[0].mean, np.tile(np.eye(d) + .1, (K, 1, 1)))) # well conditioned
     x, _ = model.sample(np.random.default_rng(0), 600_000 // (d + K))
     assert_scores(model, x)
     if d == 1: assert_scores(Mixture(model.weights, Normal(model.components[0].mean[:, 0], np.ones(K))), x[:, 0])
@@ -351,6 +351,12 @@ def test_fast_scores_for_every_size(d, K):
 def test_fast_scores_only_where_they_are_safe(shift, spread, fast):
     x, model = problem("full", n=100_000, shift=shift, spread=spread)
     assert_scores(model, x, fast, rtol=1e-9 if shift else 1e-12)
+
+@pytest.mark.parametrize("K", [1, 2, 3, 8, 255, 256, 300])
+def test_the_largest_of_each_column(K):
+    rng = np.random.default_rng(K)
+    for joint in (rng.random((K, 500)), rng.integers(0, 3, (K, 500)).astype(float), np.zeros((K, 3))): # ties: the first
+        np.testing.assert_array_equal(emlit.mixture._largest(joint), joint.argmax(axis=0))
 
 def test_clusters_that_lie_apart_and_weights_of_zero():
     x, model = problem("spherical", n=100_000, spread=60)
