@@ -127,7 +127,7 @@ def block_e_step(
     dense,  # whether the features hold all products
 ) -> tuple: # ℓ less peaks; S of (12.5), (K, F); which rows are too far out and were left out
     "The E-step of one block: (12.3), exponentials, (12.5)."
-    phi, joint, rows = (room[:, :len(x)] for room in (phi, joint, rows))
+    phi, joint, rows = (_narrow(room, len(x)) for room in (phi, joint, rows))
     features(x, centre, phi, dense)
     np.matmul(A, phi, out=joint)
     loglik, far = row_scales(joint, w, phi, *rows)
@@ -217,8 +217,9 @@ def _wide(structure, d, K):
 def _block_size(n, d, width, threads): # width: numbers that a row takes in a block
     "How many rows a block has: an odd multiple of 16."
     if threads == 1: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1]) // 32 * 32 + 16
-    numbers = min(350_000 * min(d, 2), 4 * n * d // (5 * threads)) # longer calls meet less often
-    size = min(max(numbers // (width + 2), 1024), 40_000)
+    most = max(0.8 * n * d, 700_000 * min(d, 2)) / threads # of numbers: the rooms of all take less than the data
+    numbers = min(350_000 * min(d, 2), most)
+    size = min(max(int(numbers / (width + 2)), 1024), 40_000)
     blocks = -(-n // size)
     even = -(-n // (blocks + -blocks % threads)) # as many blocks for each thread
     return (even + 15) // 32 * 32 + 16
@@ -229,6 +230,10 @@ def _room(rows, size, kind):
     begins = flat.__array_interface__["data"][0] # its address
     skip = -begins % _LINE // kind.itemsize
     return flat[skip:skip + rows * size].reshape(rows, size)
+
+def _narrow(room, size):
+    "A room for fewer columns, without gaps: `np.inner` would copy what has gaps."
+    return room if size == room.shape[1] else room.reshape(-1)[:len(room) * size].reshape(-1, size)
 
 @cache
 def _blas():
