@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import platform
 import statistics
+import sysconfig
 import time # noqa: for a worker to sleep in a test
 import warnings
 from datetime import datetime, timezone
@@ -88,7 +89,7 @@ def _memory():
 def machine():
     "What the run depends on. No name of the host."
     return {"processor": _processor(), "cores": os.cpu_count(), "memory_gib": _memory(),
-            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version() + (" free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")}
 
 

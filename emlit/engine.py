@@ -8,6 +8,7 @@ __all__ = ['precisions', 'natural_parameters', 'features', 'row_scales', 'block_
 
 # %% ../nbs/12_speed.ipynb #1e02c1e7
 import os
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -214,12 +215,17 @@ def _wide(structure, d, K):
     return structure == "full" and d >= 20 and (d > 3 * K or d > 48)
 
 # %% ../nbs/12_speed.ipynb #01867245
+def _locked():
+    "Whether Python has its lock; builds of Python without it are called free-threaded."
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
 def _block_size(n, d, width, threads): # width: numbers that a row takes in a block
     "How many rows a block has: an odd multiple of 16."
-    if threads == 1: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1]) // 32 * 32 + 16
-    most = max(0.8 * n * d, 700_000 * min(d, 2)) / threads # of numbers: the rooms of all take less than the data
-    numbers = min(350_000 * min(d, 2), most)
-    size = min(max(int(numbers / (width + 2)), 1024), 40_000)
+    size = min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
+    if threads == 1: return size // 32 * 32 + 16
+    if _locked(): # longer calls meet less often; but all rooms together are to be smaller than the data
+        numbers = min(350_000 * min(d, 2), max(0.8 * n * d, 700_000 * min(d, 2)) / threads)
+        size = min(max(int(numbers / (width + 2)), 1024), 40_000)
     blocks = -(-n // size)
     even = -(-n // (blocks + -blocks % threads)) # as many blocks for each thread
     return (even + 15) // 32 * 32 + 16
@@ -364,7 +370,7 @@ def _adder(engine, plan, n):
         from emlit.compiled import sum_blocks
         size = 512 if F < 64 else 256
         return sum_blocks, size, (np.inf if n * K * (F + 20) > 5e6 else 0, K * F * size)
-    cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 else np.inf
+    cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 and _locked() else np.inf
     size = _block_size(n, d, K + F, min(cores(), most) if cost > _WORTH else 1)
     return _by_products, size, (cost, K * F * size, most)
 

@@ -253,7 +253,9 @@ def with_threads(monkeypatch, number): monkeypatch.setattr(emlit.engine, "cores"
 
 @pytest.mark.parametrize("d, K", [(1, 3), (2, 8), (8, 8), (16, 16)]) # K·F from 9 to 2448
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted):
+@pytest.mark.parametrize("locked", [True, False])
+def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted, locked):
+    monkeypatch.setattr(emlit.engine, "_locked", lambda: locked) # free-threaded: other blocks
     x, model = problem("full", n=400_000 // (1 + d // 8), d=d, K=K)
     x[17] += 1e4 # too far out
     w = np.random.default_rng(2).random(len(x)) if weighted else None
@@ -270,14 +272,16 @@ def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted):
 @pytest.mark.parametrize("n", [20_000, 300_000, 1_000_000, 10_000_000])
 @pytest.mark.parametrize("threads", [2, 3, 4, 16])
 @pytest.mark.parametrize("d", [1, 2, 8, 20])
-def test_blocks_for_threads(n, threads, d):
+@pytest.mark.parametrize("locked", [True, False])
+def test_blocks_for_threads(monkeypatch, n, threads, d, locked):
+    monkeypatch.setattr(emlit.engine, "_locked", lambda: locked)
     F = 1 + d + d * (d + 1) // 2
     for K in (1, 3, 10, 30, 100):
         size = emlit.engine._block_size(n, d, K + F, threads)
         blocks = -(-n // size)
         assert size % 32 == 16 and size <= 40_016 # an odd multiple of 16
         if size > 1040: # the fewest
-            assert threads * size * (K + F + 2) < max(n * d, 1_500_000) # less than the data, or 12 MB
+            assert not locked or threads * size * (K + F + 2) < max(n * d, 1_500_000) # less than the data, or 12 MB
             assert threads * -(-blocks // threads) * size < 1.05 * n # nobody waits long
 
 @pytest.mark.parametrize("model, x", [
