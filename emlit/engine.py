@@ -99,6 +99,10 @@ _LEAST = dict(zip(_KINDS, (np.float64(-690), np.float32(-80)))) # of the exponen
 @cache
 def _ones(K, kind): return np.ones(K, kind)
 
+def _narrow(room, size):
+    "A room for fewer columns, without gaps: `np.inner` would copy what has gaps."
+    return room if size == room.shape[1] else room.reshape(-1)[:len(room) * size].reshape(-1, size)
+
 # %% ../nbs/12_speed.ipynb #d459a58e
 def row_scales(
     joint,  # (K, b): log-densities less the largest peak; exponentials are written over them
@@ -230,16 +234,13 @@ def _block_size(n, d, width, threads): # width: numbers that a row takes in a bl
     even = -(-n // (blocks + -blocks % threads)) # as many blocks for each thread
     return (even + 15) // 32 * 32 + 16
 
+# %% ../nbs/12_speed.ipynb #fbc6bd4b
 def _room(rows, size, kind):
     "An empty (rows, size) table. Its rows begin with a line of the cache, if they are some lines long."
     flat = np.empty(rows * size + _LINE // kind.itemsize, kind)
     begins = flat.__array_interface__["data"][0] # its address
     skip = -begins % _LINE // kind.itemsize
     return flat[skip:skip + rows * size].reshape(rows, size)
-
-def _narrow(room, size):
-    "A room for fewer columns, without gaps: `np.inner` would copy what has gaps."
-    return room if size == room.shape[1] else room.reshape(-1)[:len(room) * size].reshape(-1, size)
 
 @cache
 def _blas():
@@ -411,7 +412,7 @@ def _score_blocks(x, plan, dense, starts, size, keep): # → rows that are too f
     with np.errstate(over="ignore", invalid="ignore"):
         for at in starts:
             rows = slice(at, min(at + size, len(x)))
-            phi, z, joint, (scale, log_p) = (table[:, :rows.stop - at] for table in room)
+            phi, z, joint, (scale, log_p) = (_narrow(table, rows.stop - at) for table in room)
             features(x[rows], centre, phi, dense)
             if wide: triangle_densities(*A, phi, z, joint)
             else: np.matmul(A, phi, out=joint)

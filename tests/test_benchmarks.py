@@ -86,7 +86,7 @@ def test_a_worker_reports_what_goes_wrong():
     worker.close()
 
 
-@pytest.mark.parametrize("path", sorted((HERE / "results").glob("*.json")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((HERE / "results").rglob("*.json")), ids=lambda p: p.name)
 def test_stored_results_say_where_they_come_from(path):
     text = path.read_text(encoding="utf-8")
     found = json.loads(text)
@@ -111,3 +111,9 @@ def test_parts_and_processes_reach_the_same_loglik(written):
     found = written[0]["in_parts"]
     assert found["relative_difference"] < 1e-12
     assert {"array", "file, one process", "file, two processes"} <= set(found["ways"])
+
+
+def test_the_stored_runs_say_which_python_they_are_from():
+    for folder, free in {"results": False, "results/free-threaded": True}.items():
+        found = json.loads((HERE / folder / "full.json").read_text(encoding="utf-8"))
+        assert ("free-threaded" in found["machine"]["python"]) == free and found["goals"]
