@@ -100,8 +100,8 @@ def sum_blocks(
     x, w,   # (n, d), and (n,) or None: data, and how often each row counts
     plan,   # natural parameters, the largest peak, the centre
     dense,  # whether the features hold all products
-    starts, # a range: where this thread's blocks begin
     size,   # rows in a block
+    starts, # a range: where this thread's blocks begin
 ) -> tuple: # ℓ less peaks; S of (12.5), (K, F); rows that were left out
     "Add up the E-steps of some blocks in machine code, in double precision."
     A, _, centre = plan

@@ -159,7 +159,7 @@ def _e_step_exact(mixture, x, w, rows):
     work = lambda slices: sum(_e_step(mixture, x, w, part) for part in slices)
     normal = isinstance(mixture.components[0], MultivariateNormal)
     cost = 200 + 4 * d * d * normal # of a row and component; an exponential takes as long as many multiplications
-    return sum(in_threads(work, _slices(rows, K + d), len(rows) * K * cost))
+    return sum(in_threads(lambda: work, _slices(rows, K + d), len(rows) * K * cost))
 
 # %% ../nbs/05_mixture.ipynb #93d02bb8
 def _e_step_fast(mixture, x, w, dtype, engine="numpy"):
@@ -206,7 +206,7 @@ def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
     width, far = K + x[0].size, None
     if len(x) * width >= _FEW and len(mixture.components) == 1 and type(normal) in (Normal, MultivariateNormal):
         far = fast_scores(normal, mixture.weights, x, keep)
-    if far is None: in_threads(careful, _slices(range(len(x)), width), len(x) * K * 200)
+    if far is None: in_threads(lambda: careful, _slices(range(len(x)), width), len(x) * K * 200)
     elif len(far): careful(_slices(far, width))
     return out
 

@@ -165,6 +165,48 @@ def test_outliers_are_left_out_and_added(far):
     assert found is None or 17 in found[2]
     assert_same(model, x)
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [[250_000], [0, 7, 123_456, 299_999], range(1000, 300_000, 1000)], ids=["one", "some", "many"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_rows_that_are_too_far_out_wherever_they_stand(monkeypatch, threads, rows, weighted):
+    with_threads(monkeypatch, threads)
+    x, model = problem("full", n=300_000, d=2, K=8)
+    x[rows] += 1e5
+    w = np.random.default_rng(3).random(len(x)) if weighted else None
+    assert fast_e_step(model.components[0], model.weights, x, w)[2].tolist() == list(rows)
+    assert_same(model, x, w)
+
+@pytest.mark.parametrize("K", [3, 8]) # fewer components than features, and more
+@pytest.mark.parametrize("order", ["mixed", "sorted"])
+def test_exponentials_that_underflow(K, order):
+    "Clusters so far apart that many exponents lie below −690; where they are sorted, not in the first block."
+    x, model = problem("spherical", n=200_000, d=2, K=K, spread=60)
+    if order == "sorted": x = x[np.argsort(model.predict(x), kind="stable")]
+    assert is_fast(model, x)
+    assert_same(model, x)
+
+def test_exponentials_among_the_subnormal_numbers():
+    "Exponents from −800 to −600, across the smallest numbers, in every block and in one of 200."
+    near, far = np.random.default_rng(0).normal(size=100_000), np.linspace(-40, -34.6, 100_000)
+    model = Mixture([.5, .5], Normal([0., -37.3], [1., 1.]))
+    for x in (np.concatenate([near, far]), np.where(np.arange(100_000) % 300, near, far)):
+        assert is_fast(model, x)
+        assert_same(model, x)
+
+def test_stretches_of_any_length():
+    "What comes last is shorter than a block, than a stretch, or both."
+    x, model = problem("full", n=5000, K=8, d=2)
+    right = careful(model, x)
+    for wide, make in ((False, emlit.engine.products), (True, emlit.engine.triangle_products)):
+        plan = emlit.engine._plan(model.components[0], model.weights, np.dtype(float), wide, 1e5)
+        for size, blocks in ((528, 3), (528, 1), (5000, 1), (4999, 1), (6000, 2), (1, 700), (1250, 2)):
+            forms, total = (lambda b: make(plan, True, b)), np.empty(min(size * blocks, 5000))
+            loglik, S, far = emlit.engine._sum_stretches(forms, total, x, None, size * blocks, size, range(0, 5000, size * blocks))
+            assert_allclose(loglik + 5000 * plan[1], right.loglik, rtol=1e-12)
+            assert_allclose(S[:, 0], right.weight, rtol=1e-10)
+            assert not len(far)
+
+
 @each_engine
 def test_an_outlier_of_weight_0_is_nothing(engine):
     x, model = problem("full")
@@ -277,12 +319,13 @@ def test_blocks_for_threads(monkeypatch, n, threads, d, locked):
     monkeypatch.setattr(emlit.engine, "_locked", lambda: locked)
     F = 1 + d + d * (d + 1) // 2
     for K in (1, 3, 10, 30, 100):
-        size = emlit.engine._block_size(n, d, K + F, threads)
-        blocks = -(-n // size)
-        assert size % 32 == 16 and size <= 40_016 # an odd multiple of 16
+        size, stretch = emlit.engine._block_size(n, d, K + F, threads)
+        stretches = -(-n // stretch)
+        assert size % 32 == 16 and size <= 40_016 and stretch % size == 0 # an odd multiple of 16
         if size > 1040: # the fewest
-            assert not locked or threads * size * (K + F + 2) < max(n * d, 1_500_000) # less than the data, or 12 MB
-            assert threads * -(-blocks // threads) * size < 1.05 * n # nobody waits long
+            room = size * (K + F + 1)
+            assert not locked or (threads + .5) * room + threads * stretch < max(n * d, 1_500_000) # less than the data, or 12 MB
+            assert threads * -(-stretches // threads) * stretch < 1.05 * n # nobody waits long
 
 @pytest.mark.parametrize("model, x", [
     (Mixture([.3, .7], Poisson([2., 5])), np.random.default_rng(0).poisson(4, 1_000_000)),
@@ -302,7 +345,7 @@ def test_threads_warn_as_their_caller_wants():
     def work(items): return [np.log(np.zeros(1)), np.geterr()["divide"]][1]
     for wanted in ("ignore", "raise"):
         with np.errstate(divide=wanted):
-            try: found = emlit.engine._take_turns(work, [[0]] * 20, 3)
+            try: found = emlit.engine._take_turns(lambda: work, [[0]] * 20, 3)
             except FloatingPointError: assert wanted == "raise"
             else: assert set(found) == {"ignore"} == {wanted}
 
@@ -310,7 +353,9 @@ def test_what_goes_wrong_in_a_thread_is_raised_the_first_first():
     def work(item):
         if item >= 5: raise ValueError(f"item {item}")
         return item
-    with pytest.raises(ValueError, match="item 5"): emlit.engine._take_turns(work, range(20), 3)
+    with pytest.raises(ValueError, match="item 5"): emlit.engine._take_turns(lambda: work, range(20), 3)
+    def prepare(): raise MemoryError("no room")
+    with pytest.raises(MemoryError, match="no room"): emlit.engine._take_turns(prepare, range(20), 3)
 
 
 # scores of single rows
