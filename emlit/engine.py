@@ -269,7 +269,7 @@ def _block_size(n, d, width, threads, scores=False): # width: numbers that a row
     "How many rows a block has, an odd multiple of 16, and how many a stretch."
     size = min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
     if threads > 1 and _locked(): # longer calls meet less often; but all rooms together are to be smaller than the data
-        numbers = max(0.8 * n * d, 700_000 * min(d, 2)) / (threads + 0.5) # one has another room for what is left in the end
+        numbers = max(0.7 * n * d, 700_000 * min(d, 2)) / (threads + 0.5) # one has another room for what is left in the end
         most, least, limit = _SHARED
         most = limit if scores else min(max(most // (width + 1), least), limit)
         size = min(max(int(numbers / (width + 1 + _BLOCKS * (not scores))), 1024), most)
@@ -329,7 +329,7 @@ def in_threads(
     threads = min(cores(), most)
     with _blas().limit(limits=1) if size > _LONG else nullcontext(): # to limit it takes as long as a thousand rows
         if threads == 1 or flops < _WORTH or len(items) < 2: return [prepare()(items)]
-        parts = min(len(items), 3 * threads)
+        parts = min(len(items), threads if flops < 2 * _WORTH else 3 * threads)
         return _take_turns(prepare, [items[t::parts] for t in range(parts)], threads - 1)
 
 # %% ../nbs/12_speed.ipynb #e216a25b
@@ -404,7 +404,7 @@ def _adder(engine, x, w, plan, dense):
         from emlit.compiled import sum_blocks
         K, F = plan[0].shape
         size = 512 if F < 64 else 256
-        how = np.inf if n * K * (F + 20) > 5e6 else 0, K * F * size
+        how = 40 * n * K * (F + 20), K * F * size
         return lambda: partial(sum_blocks, x, w, plan, dense, size), range(0, n, size), *how
     make, size, stretch, how = _form(plan, n)
     def prepare(): # a room for each thread
