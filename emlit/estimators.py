@@ -6,6 +6,7 @@
 __all__ = ['InvalidParameter', 'GaussianMixture', 'MixtureModel', 'Selection', 'select']
 
 # %% ../nbs/11_estimators.ipynb #1be2f994
+import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -156,6 +157,14 @@ def _of_a_sample():
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{error} (the number of the row is that in a sample of all parts)") from None
 
+@contextmanager
+def _called_X():
+    "Errors speak of X, which is what the data are called here."
+    try: yield
+    except (ValueError, TypeError) as error:
+        error.args = tuple(re.sub(r"\bx(?= must |\[)", "X", part) if isinstance(part, str) else part for part in error.args)
+        raise
+
 # %% ../nbs/11_estimators.ipynb #d7724e38
 class _MixtureEstimator(DensityMixin, BaseEstimator):
     "What both estimators share. A subclass says how a start is made (`_starts`), and what to call the result (`_name`)."
@@ -169,10 +178,11 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         self._check()
         rows, w, n = self._rows(X, sample_weight, labels)
         labels = _as_labels(labels, len(rows), self._size())
-        if isinstance(X, Chunks):
-            with _of_a_sample(): model = self._promising(rows, w)
-            best = self._run(model, X)
-        else: best = self._best(rows, w, labels)
+        with _called_X():
+            if isinstance(X, Chunks):
+                with _of_a_sample(): model = self._promising(rows, w)
+                best = self._run(model, X)
+            else: best = self._best(rows, w, labels)
         self._keep(*best, n)
         return self
 
@@ -309,8 +319,9 @@ class _Fitted(_Checked):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
         X, given, model = self._data(self._read(X)), {"missing": self.missing} if self.missing else {}, self._mixture()
-        if not self.missing or len(X) <= _ROWS: return getattr(model, method)(X, **given)
-        return np.concatenate([getattr(model, method)(X[i:i + _ROWS], **given) for i in range(0, len(X), _ROWS)])
+        with _called_X():
+            if not self.missing or len(X) <= _ROWS: return getattr(model, method)(X, **given)
+            return np.concatenate([getattr(model, method)(X[i:i + _ROWS], **given) for i in range(0, len(X), _ROWS)])
 
     def predict(self, X):
         "The most probable component of each row, (n,)."

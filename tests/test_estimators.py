@@ -488,7 +488,7 @@ def test_normal_columns_are_the_diagonal_gaussian():
     (lambda: MixtureModel("cauchy"), "family must be one of 'bernoulli'"), (lambda: MixtureModel(3), "family must be a name"), (lambda: MixtureModel([]), "at least one family"),
     (lambda: MixtureModel("binomial", 2), "Binomial needs n"), (lambda: MixtureModel("normal", family_params=3), "family_params must be a dictionary"),
     (lambda: MixtureModel(Normal([0., 1], [1, 1]), 3), "n_components must be that of the template, 2"), (lambda: MixtureModel(["normal", "uniform"], [1]), "one value for each of the 2 families"),
-    (lambda: MixtureModel("poisson", 2), "x must be"), (lambda: MixtureModel("normal", guard="yes"), "guard must be True or False")])
+    (lambda: MixtureModel("poisson", 2), "X must be"), (lambda: MixtureModel("normal", guard="yes"), "guard must be True or False")])
 def test_bad_models(make, message):
     with pytest.raises((ValueError, TypeError), match=message): make().fit(faithful[:, :1] - 3)
 
