@@ -1,5 +1,7 @@
 "The scripts behind make."
 
+import gc
+
 import nbformat
 import pytest
 
@@ -12,6 +14,12 @@ def notebook(tmp_path, *sources):
     path = tmp_path / "01_x.ipynb"
     nbformat.write(nb, path)
     return path
+
+
+@pytest.mark.filterwarnings("error")
+def test_running_notebooks_leaves_nothing_open(tmp_path):
+    notebooks.execute_all([notebook(tmp_path, "a = 1")])
+    gc.collect()  # which would find an event loop or a socket, and warn
 
 
 def test_a_failing_cell_is_named(tmp_path):

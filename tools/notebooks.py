@@ -1,6 +1,7 @@
 "Run notebooks: several at a time, telling how far it is, stopping at the first cell that fails."
 
 import argparse
+import asyncio
 import os
 import re
 import subprocess
@@ -68,7 +69,7 @@ def execute(path, timeout=300, stop=None):
                             extra_arguments=["--log-level=ERROR"],
                             on_cell_start=give_up, resources={"metadata": {"path": str(path.parent)}})
     try:
-        client.execute()
+        asyncio.run(client.async_execute())  # not client.execute(), which leaves its event loop open
     except CellExecutionError as e:
         raise CellFailed(explain(path, nb, e)) from None
     except TimeoutError:
