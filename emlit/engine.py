@@ -13,10 +13,10 @@ import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
 from queue import SimpleQueue
-from typing import NamedTuple
 
 import numpy as np
 from numpy import add, divide, exp, inner, matmul, multiply, reciprocal, subtract # without a dot to follow in every block
@@ -113,13 +113,14 @@ def _room(rows, size, kind):
 _LINE = 64 # bytes that the cache moves at a time
 
 # %% ../nbs/12_speed.ipynb #d459a58e
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form:
     "The matrix products of a block of rows, with the room for them."
-    densities: object # the rows, (d, b) → their log-densities less the largest peak: `joint`, (K, b)
-    sums: object      # → the sums of the block, when `joint` holds exponentials, and `scale` what makes responsibilities of them
-    ordered: object   # the sums of many blocks → S, (K, F), in the order of the features
-    joint: np.ndarray
-    scale: np.ndarray # (b,)
+    densities: object # a function: the rows, (d, b) → `joint`, their log-densities less the largest peak
+    sums: object      # a function: → the sums of the block, when `joint` holds exponentials
+    ordered: object   # a function: the sums of many blocks → S, (K, F), in the order of the features
+    joint: np.ndarray # (K, b)
+    scale: np.ndarray # (b,): what makes responsibilities of exponentials
     phi: np.ndarray   # the features but for the ones, a row each
     shape: tuple      # of the sums
 
