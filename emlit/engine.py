@@ -270,11 +270,11 @@ def _block_size(n, d, width, threads, scores=False): # width: numbers that a row
     "How many rows a block has, an odd multiple of 16, and how many a stretch."
     size = min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
     if threads > 1 and _locked(): # longer calls meet less often; but all rooms together are to be smaller than the data
-        numbers = max(0.7 * n * d, 700_000 * min(d, 2)) / (threads + 0.5) # one has another room for what is left in the end
+        numbers = max(0.56 * n * d, 560_000 * min(d, 2)) / threads
         most, least, limit = _SHARED
         most = limit if scores else min(max(most // (width + 1), least), limit)
         size = min(max(int(numbers / (width + 1 + _BLOCKS * (not scores))), 1024), most)
-    stretches = -(-n // (_BLOCKS * size))
+    stretches = max(-(-n // (_BLOCKS * size)), 2 * threads if threads > 1 else 1) # not all rows in one: their sums are kept
     stretch = -(-n // (stretches + -stretches % threads)) # as many for each thread
     blocks = -(-stretch // size)
     size = (-(-stretch // blocks) + 15) // 32 * 32 + 16
@@ -339,12 +339,22 @@ def _pieces(at, stop, size):
     whole = stop - (stop - at) % size
     return [slice(a, b) for a, b in ((at, whole), (whole, stop)) if a < b]
 
+def _one_at_a_time(make):
+    "make(b), kept until another b is asked for; its room goes before the next one comes."
+    held = {}
+    def forms(b):
+        if b not in held:
+            held.clear()
+            held[b] = make(b)
+        return held[b]
+    return forms
+
 def _sum_stretches(forms, total, x, w, stretch, size, starts): # forms: b → Form
     "Add up the E-steps of the stretches that begin at `starts`: ℓ less peaks, S (K, F), rows that are too far out."
     loglik, S, far, strict = 0.0, 0.0, [np.arange(0)], False
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
         for rows in chain.from_iterable(_pieces(at, min(at + stretch, len(x)), size) for at in starts):
-            b = rows.stop - rows.start
+            b, form = rows.stop - rows.start, None
             form, part = forms(min(size, b)), (x[rows], None if w is None else w[rows], total[:b])
             found = stretch_e_step(form, *part, strict)
             if found is None: found = stretch_e_step(form, *part, strict=True)
@@ -410,7 +420,7 @@ def _adder(engine, x, w, plan, dense):
     make, size, stretch, how = _form(plan, n)
     def prepare(): # a room for each thread
         total = np.empty(min(stretch, n), plan[2].dtype)
-        return partial(_sum_stretches, cache(partial(make, plan, dense)), total, x, w, stretch, size)
+        return partial(_sum_stretches, _one_at_a_time(partial(make, plan, dense)), total, x, w, stretch, size)
     return prepare, range(0, n, stretch), *how
 
 # %% ../nbs/12_speed.ipynb #633bc061
@@ -444,7 +454,7 @@ def _score_blocks(forms, peak, x, size, keep, starts): # → rows that are too f
     far, lift = [], None
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for at in starts:
-            rows = slice(at, min(at + size, len(x)))
+            rows, form, joint = slice(at, min(at + size, len(x))), None, None
             form = forms(rows.stop - at)
             joint = form.densities(x[rows].T)
             if lift is None: lift = underflow(joint)
@@ -468,5 +478,5 @@ def fast_scores(
     plan = _plan(normal, weights, kind, wide, (_WIDE_LIMIT if wide else _LIMIT)[kind])
     if plan is None: return None
     make, size, _, how = _form(plan, len(x), scores=True)
-    prepare = lambda: partial(_score_blocks, cache(partial(make, plan, dense)), plan[1], x, size, keep)
+    prepare = lambda: partial(_score_blocks, _one_at_a_time(partial(make, plan, dense)), plan[1], x, size, keep)
     return np.sort(np.concatenate(in_threads(prepare, range(0, len(x), size), *how)))
