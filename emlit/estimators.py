@@ -10,6 +10,7 @@ import re
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -61,11 +62,19 @@ _RECIPES = {"kmeans": kmeans, "k-means++": kmeans_plus_plus,
             "random_from_data": random_points, "random": random_responsibilities}
 
 # %% ../nbs/11_estimators.ipynb #6c0edf24
-def _guess(recipe, rows, counts, K, rng, labels=None):
-    "A table of responsibilities for the rows of a sketch; rows of known component go to it."
+def _recipe(init_params, i):
+    """The recipe of the start with number i, and its options.
+
+    Of k-means the first start gets the tightest of five runs. More of those would mostly be the same again,
+    so that later ones are random rows and single runs of k-means in turn."""
+    if init_params != "kmeans": return init_params, {}
+    return ("random_from_data", {}) if i % 2 else ("kmeans", {"n_init": 1 if i else 5})
+
+def _guess(init_params, rows, counts, K, rng, labels=None, i=0):
+    "A table of responsibilities for the rows of a sketch, for the start with number i; rows of known component go to it."
     if K == 1: return np.ones((len(rows), 1))
-    more = {"sample_weight": counts} if recipe in ("kmeans", "k-means++") else {}
-    if recipe == "kmeans": more["n_init"] = 5 # each takes less time than a few iterations of EM
+    recipe, more = _recipe(init_params, i)
+    if recipe in ("kmeans", "k-means++"): more = more | {"sample_weight": counts}
     table = _RECIPES[recipe](rows, K, rng, **more)
     if labels is None: return table
     known = labels >= 0
@@ -180,16 +189,20 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         labels = _as_labels(labels, len(rows), self._size())
         with _called_X():
             if isinstance(X, Chunks):
-                with _of_a_sample(): model = self._promising(rows, w)
+                with _of_a_sample(): model = self._promising(X, rows, w)
                 best = self._run(model, X)
             else: best = self._best(rows, w, labels)
         self._keep(*best, n)
         return self
 
-    def _promising(self, rows, w):
+    def _promising(self, X, rows, w):
         "Where to begin with all parts: the last result, if that is to go on; else the best that a sample leads to."
         if self._warm(): return self._begin(rows, w, None)[0]
-        return self._best(rows, w, None)[0].model
+        return self._grounded(self._best(rows, w, None)[0].model, X, rows)
+
+    def _grounded(self, model, X, rows):
+        "The model that some rows of Chunks led to, as a start for all of them."
+        return model
 
     def _warm(self): return self.warm_start and hasattr(self, "converged_")
 
@@ -415,10 +428,18 @@ def _read_precisions(value, structure, K, d):
 # %% ../nbs/11_estimators.ipynb #ee364a47
 def _sketch(X, w, labels, rng, K):
     "A sketch of the data, large enough for K groups in d dimensions, with the known components of its rows."
-    size = max(10_000, 50 * K * (X.shape[1] + 1))
     table = X if labels is None else np.column_stack([X, labels])
-    rows, counts = sketch(table, rng, size=size, least=K, sample_weight=w)
+    rows, counts = sketch(table, rng, size=_few(X, K), least=K, sample_weight=w, far=0.5)
     return (rows, counts, None) if labels is None else (rows[:, :-1], counts, rows[:, -1].astype(int))
+
+def _few(X, K): return max(10_000, 50 * K * (X.shape[1] + 1)) # rows of a sketch
+
+def _sketches(X, w, labels, rng, K, n):
+    "n sketches, each drawn anew; of little data the same one, which holds all rows."
+    found = None
+    for _ in range(n):
+        if found is None or len(X) > _few(X, K): found = _sketch(X, w, labels, rng, K)
+        yield found
 
 # %% ../nbs/11_estimators.ipynb #782bbc70
 def _together(rows, means, counts):
@@ -427,18 +448,20 @@ def _together(rows, means, counts):
     return z[:len(rows)], z[len(rows):]
 
 # %% ../nbs/11_estimators.ipynb #614f254a
-def _started(rows, table, counts, constants):
-    """The start that follows from a table; from a softer one, if a group is too small for a covariance of its own.
+def _started(family, rows, table, counts, **constants):
+    """The start that follows from a table; from a softer one, if a group is too small for a maximum of its own.
 
     Only such a group gets a share of the rows of others: a far outlier, by itself, must not widen them all."""
-    try:
-        for _ in range(2):
-            model = start(MultivariateNormal, rows, table, sample_weight=counts, **constants)
-            small = model.components[0].guarded()
-            if not small.any(): return model
-            table = _soft(table, to=small)
-    except Degenerate: pass
-    return start(MultivariateNormal, rows, _soft(table), sample_weight=counts, **constants)
+    K, poor = table.shape[1], np.zeros(table.shape[1], bool)
+    for _ in range(K):
+        try:
+            model = start(family, rows, _soft(table, to=poor) if poor.any() else table, sample_weight=counts, **constants)
+            more = np.concatenate([b.guarded() for b in model.components])
+            if not more.any(): return model
+        except Degenerate as error: more = np.isin(np.arange(K), getattr(error, "component", None))
+        if not (more & ~poor).any(): break
+        poor |= more
+    return start(family, rows, _soft(table), sample_weight=counts, **constants)
 
 # %% ../nbs/11_estimators.ipynb #06434155
 class _Gaussian(_Fitted):
@@ -458,16 +481,15 @@ class _Gaussian(_Fitted):
         return values
 
     def _starts(self, X, w, labels, rng):
-        "n_init starts from a sketch of the data; parameters that were given stand in for guesses."
-        K = self.n_components
+        "n_init starts, each from a sketch of the data; parameters that were given stand in for guesses."
+        K, constants = self.n_components, None
         with _naming(): given = self._given(X.shape[1])
-        rows, counts, marks = _sketch(X, w, labels, rng, K)
-        fair = np.ptp(rows, axis=0).all() # else a column may vary where the sketch did not look
-        constants = self._constants(rows, counts) if fair else self._constants(X, w)
-        for _ in range(self.n_init):
-            if self.means_init is None: table = _guess(self.init_params, rows, counts, K, rng, marks)
+        for i, (rows, counts, marks) in enumerate(_sketches(X, w, labels, rng, K, self.n_init)):
+            fair = np.ptp(rows, axis=0).all() # else a column may vary where the sketch did not look
+            constants = constants or (self._constants(rows, counts) if fair else self._constants(X, w))
+            if self.means_init is None: table = _guess(self.init_params, rows, counts, K, rng, marks, i)
             else: table = _nearest(*_together(rows, given["components[0].mean"], counts))
-            yield _started(rows, table, counts, constants).replace(given)
+            yield _started(MultivariateNormal, rows, table, counts, **constants).replace(given)
 
     def _resume(self, X, w):
         "The last result as a start, with the constants of this fit."
@@ -584,11 +606,30 @@ def _floored(block, x, w):
 
 # %% ../nbs/11_estimators.ipynb #f6768b78
 def _where_possible(table, blocks, x):
-    "The table, with nothing given to a family that does not support the row."
-    ends = np.cumsum([b.n_components for b in blocks])[:-1]
-    parts = [part * b.supports(x)[:, None] for b, part in zip(blocks, np.split(table, ends, axis=1))]
-    table = np.concatenate(parts, axis=1)
+    "The table, with nothing given to a family that does not support the row; a row without any goes to all that do."
+    possible = np.concatenate([np.repeat(b.supports(x)[:, None], b.n_components, axis=1) for b in blocks], axis=1)
+    table = table * possible
+    table = np.where(table.any(axis=1, keepdims=True), table, possible)
     return table / table.sum(axis=1, keepdims=True)
+
+# %% ../nbs/11_estimators.ipynb #df22e2a8
+def _all_alike(block, x, w):
+    "A block's statistics, as if each row that it supports belonged to all components alike."
+    w, K = as_sample_weight(w, len(x)), block.n_components
+    seen = np.flatnonzero(block.supports(x) & (w > 0))
+    return block.statistics(x[seen], np.repeat(w[seen, None] / K, K, axis=1))
+
+def _apart(data, block):
+    "The block with each component fitted to all rows that it supports."
+    return block.maximise(data.total(partial(_all_alike, block)))
+
+def _without_gaps(values, x):
+    "A table with a value for each column in place of what is missing there."
+    return np.where(np.isnan(x), values, x)
+
+def _softened(model, pooled, share=0.1):
+    "The model, with what EM could never raise again moved off the border; pooled(block): fitted to all rows."
+    return Mixture(model.weights, [b.softened(partial(pooled, b), share) for b in model.components])
 
 # %% ../nbs/11_estimators.ipynb #51a04290
 class _AnyFamily(_Fitted):
@@ -628,14 +669,19 @@ class _AnyFamily(_Fitted):
             yield _floored(block, x, w) if self.guard else block
 
     def _starts(self, X, w, labels, rng):
-        "n_init starts from a sketch of the data. Tables are softened: a probability of 0 could never grow again."
+        "n_init starts, each from a sketch of the data. Probabilities are softened: one of 0 could never grow again."
         K, x = self._size(), self._data(X)
         blocks = tuple(self._templates(x, w))
         Mixture(np.full(K, 1 / K), blocks).check(x)
-        rows, counts, marks = _sketch(X, w, labels, rng, K if self.init_params != "random" else 1)
-        for _ in range(self.n_init):
-            table = _soft(_guess(self.init_params, rows, counts, K, rng, marks))
-            yield start(blocks, self._data(rows), _where_possible(table, blocks, self._data(rows)), sample_weight=counts)
+        for i, (rows, counts, marks) in enumerate(_sketches(X, w, labels, rng, K if self.init_params != "random" else 1, self.n_init)):
+            table, rows = _guess(self.init_params, rows, counts, K, rng, marks, i), self._data(rows)
+            model = _started(blocks, rows, _where_possible(table, blocks, rows), counts)
+            yield _softened(model, partial(_apart, Chunks.slices(x, _ROWS, w)))
+
+    def _grounded(self, model, X, rows):
+        "The model that a sample led to, softened by all parts: they may hold values that the sample does not."
+        gap = filled(np.vstack([rows, np.full(rows.shape[1], np.nan)]))[-1]
+        return _softened(model, partial(_apart, X.each(partial(_without_gaps, gap)).each(self._data)), share=1e-3)
 
     def _resume(self, X, w):
         "The last result as a start."

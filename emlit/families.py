@@ -59,6 +59,7 @@ class Family:
     It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=(), prior=None)` and `sample(rng, n)`. Fields named in `constants` are not parameters.
     One whose support is limited defines `supports` too, and says in words what is `allowed`."""
     constants = () # fields that are known, not estimated
+    constraints = {} # parameter → "simplex" (each row sums to 1), "probability", "positive" or "covariance"
     allowed = "in the support of the family" # what x must be, for messages
 
     def parameters(self) -> dict: # name → array, K rows each
@@ -113,6 +114,13 @@ class Family:
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component that sits on the floor of its variances, in families that have one."
         return np.zeros(self.n_components, bool)
+
+    def softened(self, pooled, share=0.1) -> "Family": # pooled(): the family fitted to all rows
+        "As a start: with probabilities moved a little towards those of all rows, since EM can never raise one of 0."
+        names = [n for n, kind in self.constraints.items() if kind in ("simplex", "probability")]
+        if not names: return self
+        own, other = self.parameters(), pooled().parameters()
+        return self.replace({n: (1 - share) * own[n] + share * other[n] for n in names})
 
     def __repr__(self): # constants that are None or 0, as by default, are left out
         unset = lambda f: f.default in (None, 0.0) and np.array_equal(getattr(self, f.name), f.default)
@@ -279,6 +287,7 @@ class Bernoulli(Univariate):
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.3.3."""
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of a 1
     allowed = "0 or 1"
+    constraints = {"p": "probability"}
 
     def __post_init__(self): _set(self, p=as_probabilities(self.p, "p", ndim=(1, 2)))
     def inside(self, x): return (x == 0) | (x == 1)
@@ -314,6 +323,7 @@ class Binomial(Univariate):
     n: np.ndarray # known: the tosses behind each x; one number, or (d,) for one a column
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of heads
     constants = ("n",)
+    constraints = {"p": "probability"}
 
     def __post_init__(self):
         n, p = as_array(self.n, "n", ndim=(0, 1)), as_probabilities(self.p, "p", ndim=(1, 2))
@@ -373,6 +383,7 @@ class Categorical(Univariate):
     or whose shape does not fit.
     Source: Lazarsfeld & Henry, Latent Structure Analysis (1968); Goodman, Biometrika 61 (1974)."""
     p: np.ndarray # (K, C) for x of shape (n,); or a list of d tables (K, C_j) for x of shape (n, d)
+    constraints = {"p": "simplex"}
 
     def __post_init__(self): object.__setattr__(self, "p", _as_tables(self.p))
 
@@ -461,6 +472,7 @@ class Multinomial(Family):
     n: int        # known: the throws behind each row of x
     p: np.ndarray # (K, C) for x of shape (n, C): probabilities of the faces
     constants = ("n",)
+    constraints = {"p": "simplex"}
 
     def __post_init__(self):
         n = int(self.n) if isinstance(self.n, float) and self.n.is_integer() else self.n
@@ -520,6 +532,7 @@ class Poisson(Univariate):
     Source: Hasselblad, J. Amer. Statist. Assoc. 64 (1969)."""
     rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): expected counts, 0 or more
     allowed = "a whole number, 0 or more"
+    constraints = {"rate": "positive"}
 
     def __post_init__(self):
         rate = as_array(self.rate, "rate", ndim=(1, 2))
@@ -540,6 +553,12 @@ class Poisson(Univariate):
         stats = _add_prior(stats, prior, self.rate.shape)
         return self if "rate" in self._names(freeze) else Poisson(_divide(stats.total, stats.weight))
 
+    def softened(self, pooled, share=0.1) -> "Poisson":
+        "As a start: a rate of 0, which EM can never raise, becomes a share of the lowest above 0."
+        if self.rate.all(): return self
+        least = np.where(self.rate > 0, self.rate, pooled().rate).min(axis=0)
+        return Poisson(np.where(self.rate > 0, self.rate, share * least))
+
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n counts of each component."
         return as_rng(rng).poisson(self.rate, (n, *self.rate.shape))
@@ -554,6 +573,7 @@ class Geometric(Univariate):
     Source: Johnson, Kemp & Kotz, Univariate Discrete Distributions (2005), section 5.2."""
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of success
     allowed = "a whole number, 0 or more"
+    constraints = {"p": "probability"}
 
     def __post_init__(self):
         p = as_probabilities(self.p, "p", ndim=(1, 2))
@@ -600,6 +620,7 @@ class Exponential(Univariate):
     Source: Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter 19."""
     rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): one over the mean
     allowed = "at least 0"
+    constraints = {"rate": "positive"}
 
     def __post_init__(self): _set(self, rate=_as_positive(self.rate, "rate"))
     def inside(self, x): return x >= 0
@@ -675,6 +696,7 @@ class Gamma(Univariate):
     shape: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d); freeze="shape" if it is known
     scale: np.ndarray # like shape; the rate is 1 / scale
     allowed = "above 0"
+    constraints = {"shape": "positive", "scale": "positive"}
 
     def __post_init__(self):
         shape, scale = _as_positive(self.shape, "shape"), _as_positive(self.scale, "scale")
