@@ -66,9 +66,9 @@ def _recipe(init_params, i):
     """The recipe of the start with number i, and its options.
 
     Of k-means the first start gets the tightest of five runs. More of those would mostly be the same again,
-    so that later ones are random rows and single runs of k-means in turn."""
+    so that two of three later ones are random rows, and the third is a single run of k-means."""
     if init_params != "kmeans": return init_params, {}
-    return ("random_from_data", {}) if i % 2 else ("kmeans", {"n_init": 1 if i else 5})
+    return ("random_from_data", {}) if i % 3 else ("kmeans", {"n_init": 1 if i else 5})
 
 def _guess(init_params, rows, counts, K, rng, labels=None, i=0):
     "A table of responsibilities for the rows of a sketch, for the start with number i; rows of known component go to it."
@@ -742,6 +742,13 @@ def _grid_cell(estimator, X, sample_weight):
 
 _CRITERIA = "aic", "bic", "icl"
 
+# %% ../nbs/11_estimators.ipynb #dba1a1b6
+def _named_cells(table, cells, most=3):
+    "What some cells of a grid are, and why they failed, in words."
+    said = [f"n_components={row['n_components']}" + (f", structure={row['structure']!r}" if row.get("structure") else "")
+            + f" failed ({row['message']})" for row in (table[i] for i in cells[:most])]
+    return "; ".join(said) + (f"; and {len(cells) - most} more" if len(cells) > most else "")
+
 # %% ../nbs/11_estimators.ipynb #c7df749a
 @dataclass(repr=False)
 class Selection:
@@ -757,9 +764,20 @@ class Selection:
         return sorted(range(len(self.table)), key=lambda i: (rank.get(self.table[i]["reason"], 0), self.table[i].get(self.criterion, np.inf)))
 
     @property
+    def failed(self) -> list:
+        "Numbers of the cells that could not be fitted."
+        return [i for i, row in enumerate(self.table) if row["reason"] == "failed"]
+
+    @property
     def best(self):
-        "The fitted estimator with the lowest criterion."
-        return self.estimators[self.order[0]]
+        """The fitted estimator with the lowest criterion.
+
+        Raises ValueError where a cell that failed has no more components than the winner, which may then have won
+        by its absence; `estimators[order[0]]` is the best of those that were fitted."""
+        winner = self.order[0]
+        absent = [i for i in self.failed if self.table[i]["n_components"] <= self.table[winner]["n_components"]]
+        if absent: raise ValueError(f"the best is not known: {_named_cells(self.table, absent)}; the best of the others is estimators[{winner}]")
+        return self.estimators[winner]
 
     def _rows(self):
         names = ["n_components", "structure", "loglik", "n_parameters", *_CRITERIA, "reason"]
@@ -805,7 +823,8 @@ def select(
     """Fit an estimator for each number of components and each structure, and compare.
 
     An estimator without `covariance_type` is fitted once for each number. A cell that cannot be fitted is listed with its
-    message; if none can, the first error is raised. Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
+    message, and warned of; if none can, the first error is raised.
+    Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     _one_of(criterion, "criterion", _CRITERIA)
     progress = as_flag(progress, "progress")
     if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; take a sample of the rows (emlit.chunks.sample)")
@@ -815,7 +834,11 @@ def select(
     jobs = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_grid_cell)(e, X, sample_weight) for e in grid)
     done = list(_counted(jobs, len(grid), progress))
     if all(found["reason"] == "failed" for _, found in done): raise ValueError(done[0][1]["message"])
-    return Selection([cell | found for cell, (_, found) in zip(cells, done)], [e for e, _ in done], criterion)
+    result = Selection([cell | found for cell, (_, found) in zip(cells, done)], [e for e, _ in done], criterion)
+    if result.failed:
+        warnings.warn(f"{len(result.failed)} of {len(grid)} cells could not be fitted: {_named_cells(result.table, result.failed)}",
+                      ConvergenceWarning, stacklevel=2)
+    return result
 
 # %% ../nbs/11_estimators.ipynb #7f2d9f8c
 _PARAMETERS = {"n_components": "n_components", "structure": "covariance_type"}
