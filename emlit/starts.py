@@ -145,7 +145,7 @@ def middle(
     below the rounding of the column's numbers, but that of a constant column, which is 0."""
     order, columns = np.argsort(x, axis=0), np.arange(x.shape[1])
     share = np.cumsum((np.ones(len(x)) if w is None else w)[order], axis=0)
-    share /= share[-1]
+    share = share / share[-1]
     at = lambda q: x[order[(share < q).sum(axis=0).clip(max=len(x) - 1), columns], columns]
     width = np.zeros(x.shape[1])
     for q in (0.25, 0.1, 0.025, 0.005, 0): width = np.where(width > 0, width, at(1 - q) - at(q))

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric, Mixture, Multinomial,
                    MultivariateNormal, Normal, Poisson, Uniform, em, fit)
+from emlit import starts
 from emlit.data import load_faithful, load_fifteen, load_iris
 from emlit.families import Family
 from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, sketch, start
@@ -333,3 +334,45 @@ def test_sketch_finds_rare_rows_if_it_must():
     x = np.r_[np.zeros(50_000), 1, 2]
     assert sketch(x, rng(), size=100, least=3)[0].tolist() == [0, 1, 2]
     assert sketch(x, rng(), size=100, least=4)[0].tolist() == [0, 1, 2]
+
+
+# far values, and starts that have seen all of the data
+
+def test_middle_goes_by_weights_and_widens_where_half_is_alike():
+    x, w = rng().normal(size=(50, 2)), rng(1).integers(0, 4, 50)
+    for a, b in zip(starts.middle(x, w), starts.middle(np.repeat(x, w, axis=0))): assert_array_equal(a, b)
+    centre, width = starts.middle(np.r_[np.zeros(80), np.arange(1., 21)][:, None]) # the middle 80 % reach beyond the zeros
+    assert centre == 0 and 0 < width <= 20
+    assert starts.middle(np.ones((9, 1)))[1] == 0
+
+@pytest.mark.parametrize("unit", [1e-100, 1, 1e100])
+def test_far_values_are_drawn_in_by_logarithms_and_keep_their_order(unit):
+    x = np.r_[np.linspace(-1, 1, 101), 50, 1e3, 1e6, 1e12][:, None]
+    z = starts.drawn_in(unit * x, *starts.middle(unit * x)) / unit
+    assert np.all(np.diff(z.ravel()) > 0) and abs(z.max()) < 1000
+    assert_allclose(z[:101], x[:101], rtol=1e-12) # what is not far stays
+    assert_allclose(z[-1] - z[-2], 10 * np.ptp(np.quantile(x, [.25, .75], method="inverted_cdf")) * np.log(1e6), rtol=1e-3)
+    near = x[:101]
+    assert starts.drawn_in(near, *starts.middle(near)) is near
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_sketch_that_looks_far_out_keeps_sums(weighted):
+    x = np.c_[rng().normal(size=50_000), rng(1).exponential(size=50_000)]
+    x[:3] = [[500, 0], [501, 3], [502, 9]]
+    w = rng(2).integers(0, 3, 50_000).astype(float) if weighted else None
+    if weighted: w[:3] = 1
+    rows, counts = sketch(x, rng(3), size=4000, sample_weight=w, far=0.5)
+    assert set(map(tuple, x[:3])) <= set(map(tuple, rows)) <= set(map(tuple, x if w is None else x[w > 0]))
+    v = np.ones(len(x)) if w is None else w
+    assert_allclose(counts.sum(), 4000)
+    assert_allclose(counts @ rows / 4000, v @ x / v.sum(), atol=0.15)
+    assert_allclose(counts @ rows**2 / 4000, v @ x**2 / v.sum(), rtol=0.1)
+    assert counts[rows[:, 0] > 400].sum() * v.sum() / 4000 < 6 # three rows, not thousands
+
+def test_constant_columns_have_no_say_in_a_sketch():
+    x = np.c_[np.ones(30_000), rng().normal(size=30_000)]
+    x[7, 0] = 2 # but for one row
+    assert [2, x[7, 1]] in sketch(x, rng(), far=0.5)[0].tolist()
+    assert sketch(np.ones(30_000), rng(), far=0.5)[0].tolist() == [1]
+    huge = np.r_[np.zeros(30_000), 1e300]
+    assert 1e300 in sketch(huge, rng(), far=0.5)[0]
