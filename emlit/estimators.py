@@ -516,7 +516,7 @@ class GaussianMixture(_Gaussian):
         reg_covar="guard",      # keep covariances above 1e-12 of the data's; a number: add it; 0: nothing
         max_iter=10_000,        # the most evaluations of the EM map in a run
         n_init=1,               # starts; the best end is kept
-        init_params="kmeans",   # or k-means++, random, random_from_data
+        init_params="kmeans",   # then also random rows, so that starts differ; or k-means++, random, random_from_data
         weights_init=None,      # (K,)
         means_init=None,        # (K, d)
         precisions_init=None,   # inverses of covariances, in the shape of the structure
@@ -709,7 +709,7 @@ class MixtureModel(_AnyFamily):
         tol=1e-8,              # stop when less than this is still to be gained, nats per row
         max_iter=10_000,       # the most evaluations of the EM map in a run
         n_init=1,              # starts; the best end is kept
-        init_params="kmeans",  # or k-means++, random, random_from_data
+        init_params="kmeans",  # then also random rows, so that starts differ; or k-means++, random, random_from_data
         random_state=None,     # None, a seed, a RandomState or a Generator
         warm_start=False,      # True: fit goes on from the last result
         verbose=0,             # 1, 2: print what a run did
