@@ -26,7 +26,7 @@ from .acceleration import METHODS
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
 from .chunks import Chunks, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
-from .fitting import Trace, _rounding, _stop, fit
+from .fitting import Trace, fit
 from .missing import filled
 from .mixture import Mixture
 from .starts import (_nearest, _standardised, _template, kmeans, kmeans_plus_plus,
@@ -92,7 +92,7 @@ def _filled(X):
 # %% ../nbs/11_estimators.ipynb #9997e3d8
 def _merit(trace):
     "What makes one run better than another: first a sound end, then what it climbed to."
-    return trace.reason not in ("guarded", "degenerate", "identical"), trace.objective[-1]
+    return trace.reason not in ("guarded", "degenerate", "identical", "empty"), trace.objective[-1]
 
 # %% ../nbs/11_estimators.ipynb #c5aa859f
 def _settled(trace):
@@ -101,8 +101,8 @@ def _settled(trace):
 
 # %% ../nbs/11_estimators.ipynb #5a1c0e03
 def _climb(model, x, *, tol, max_iter, dtype=None, **options):
-    "Run EM: in double precision, or first in single, and the end in double."
-    if dtype is None or np.dtype(dtype) == np.float64: return fit(model, x, tol=tol, max_iter=max_iter, **options)
+    "Run EM: in double precision, or first in single, and the end in double; what goes on from an earlier run is near its end."
+    if dtype is None or np.dtype(dtype) == np.float64 or "earlier" in options: return fit(model, x, tol=tol, max_iter=max_iter, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore") # the second run says what there is to say
         first = fit(model, x, dtype=dtype, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
@@ -121,8 +121,9 @@ def _joint(first, second):
 def _report(trace, notes):
     "Pass on what the chosen run warned of, and why it did not converge, if it did not."
     for note in notes:
-        if not str(note.message).startswith(("EM stopped", "EM stands", "EM converged on")): warnings.warn(note.message, stacklevel=4)
+        if not str(note.message).startswith(("EM stopped", "EM stands", "EM converged on", "EM went on")): warnings.warn(note.message, stacklevel=4)
     if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=4)
+    if trace.reason == "empty": warnings.warn(f"the best start ended on fewer components: {trace.message}", ConvergenceWarning, stacklevel=4)
     if _settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
     warnings.warn("Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, or check for "
                   f"degenerate data. Here: {trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning, stacklevel=4)
@@ -227,7 +228,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
     def _run(self, model, X, w=None, labels=None):
         "One run of EM, and the warnings it gave."
         x = X.each(self._data) if isinstance(X, Chunks) else self._data(X)
-        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine}
+        given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine,
+                 "earlier": self.trace_ if self._warm() else None}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             trace = _climb(model, x, tol=self.tol, max_iter=self.max_iter, sample_weight=w,
@@ -236,7 +238,6 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _keep(self, trace, notes, n):
         "Set the attributes that hold the result."
-        trace = self._joined(trace, n)
         _report(trace, notes)
         self.trace_, self.model_, self.reason_ = trace, trace.model, trace.reason
         self.converged_, self.n_iter_ = _settled(trace), trace.n_iter
@@ -292,16 +293,6 @@ class _Checked(_MixtureEstimator):
         "X in the form that the model reads."
         return X
 
-    def _joined(self, trace, n):
-        "With warm_start, short runs are judged as the one long run that they make."
-        before = getattr(self, "_climb", None) if self.warm_start else None
-        climb = trace.objective[-4:]
-        if before is not None and abs(before[-1] - trace.objective[0]) <= _rounding(before[-1], n):
-            climb = np.concatenate([before, trace.objective[1:]])[-4:]
-            if trace.reason == "max_iter" and _stop(climb, n, self.tol) == "converged":
-                trace = replace(trace, reason="converged", message="the gain still to come is below tol per observation")
-        self._climb = climb
-        return trace
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -707,7 +698,7 @@ class Selection:
     @property
     def order(self) -> list:
         "Numbers of the cells, best first. Fits that collapsed come after sound ones, failures last."
-        rank = {"failed": 2, "guarded": 1, "degenerate": 1, "identical": 1}
+        rank = {"failed": 2, "guarded": 1, "degenerate": 1, "identical": 1, "empty": 1}
         return sorted(range(len(self.table)), key=lambda i: (rank.get(self.table[i]["reason"], 0), self.table[i].get(self.criterion, np.inf)))
 
     @property

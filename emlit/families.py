@@ -46,7 +46,18 @@ class Stats:
 
 # %% ../nbs/04_families.ipynb #67a16c14
 class Degenerate(ValueError):
-    "The M-step has no answer: a component has no data left, or its likelihood has no maximum."
+    "The M-step has no answer: its component has no data left, or its likelihood has no maximum."
+    def __init__(
+        self,
+        what,           # what is wrong; of a component: "has collapsed"
+        component=None, # its number; None: all, or none in particular
+    ):
+        super().__init__(what, component)
+        self.what, self.component = what, component
+
+    def __str__(self):
+        if self.component is None: return str(self.what)
+        return f"component {self.component} {self.what}"
 
 # %% ../nbs/04_families.ipynb #3e2c3573
 @cache
@@ -68,6 +79,16 @@ class Family:
     def replace(self, changes: dict):
         "A copy with other values for the parameters named in `changes`."
         return replace(self, **changes)
+
+    def _take(self, k): # k: numbers of components, or a mask
+        "These components alone."
+        return self.replace({name: value[k] for name, value in self.parameters().items()})
+
+    def _put(self, k, part):
+        "A copy in which the components k are those of `part`."
+        values = {name: np.array(value, np.result_type(value, part.parameters()[name])) for name, value in self.parameters().items()}
+        for name, value in part.parameters().items(): values[name][k] = value
+        return self.replace(values)
 
     def _with(self, **values):
         "A copy with other values that need no checks: those of an M-step."
@@ -252,8 +273,8 @@ def _refuse_negative(counts): # (K, …)
     "Raise Degenerate for expected counts below 0: only a prior can make them so."
     below = counts < 0
     if below.any():
-        raise Degenerate(f"component {np.argwhere(below)[0][0]} has a negative expected count: "
-                         "a prior with a number below 1 has its maximum at the border")
+        raise Degenerate("has a negative expected count: a prior with a number below 1 has its maximum at the border",
+                         int(np.argwhere(below)[0][0]))
 
 # %% ../nbs/04_families.ipynb #03581b64
 def _divide(total, count, signed=False): # total: (K, …); count: (K,), or like the first axes of total
@@ -261,7 +282,7 @@ def _divide(total, count, signed=False): # total: (K, …); count: (K,), or like
     and for a total below 0 unless `signed`."""
     for counts in (count,) if signed else (count, total): _refuse_negative(counts)
     empty = ~(count > 0)
-    if empty.any(): raise Degenerate(f"component {np.argwhere(empty)[0][0]} has no data left: its expected count is 0")
+    if empty.any(): raise Degenerate("has no data left: its expected count is 0", int(np.argwhere(empty)[0][0]))
     return (total.T / count.T).T
 
 # %% ../nbs/04_families.ipynb #153ae28d
@@ -588,8 +609,7 @@ def _as_positive(value, name):
 def _refuse_collapse(flat): # (K,) or (K, d)
     "Raise Degenerate for a component whose data are all one value, as far as the computer can tell."
     if np.any(flat):
-        raise Degenerate(f"component {np.argwhere(flat)[0][0]} has collapsed onto one value: "
-                         "its likelihood has no maximum")
+        raise Degenerate("has collapsed onto one value: its likelihood has no maximum", int(np.argwhere(flat)[0][0]))
 
 # %% ../nbs/04_families.ipynb #6fe6ce47
 @dataclass(frozen=True, eq=False)
@@ -707,12 +727,12 @@ class Gamma(Univariate):
         if "scale" in freeze:
             ratio = mean_log - np.log(self.scale) # the shape is about the exponential of it
             far = np.argwhere(~((ratio < 709) & (ratio > -1e300)))
-            if far.size: raise Degenerate(f"component {far[0][0]} has data so far from its frozen scale that its shape overflows")
+            if far.size: raise Degenerate("has data so far from its frozen scale that its shape overflows", int(far[0][0]))
             return Gamma(_inverse_digamma(ratio), self.scale)
         spread = _log(mean) - mean_log
         small = np.argwhere(~(spread > 2**15 * np.finfo(float).eps * (1 + np.abs(mean_log))))
-        if small.size: raise Degenerate(f"component {small[0][0]} varies too little: "
-                                        "its shape cannot be told from Σx and Σ log x; use Normal")
+        if small.size: raise Degenerate("varies too little: its shape cannot be told from Σx and Σ log x; use Normal",
+                                        int(small[0][0]))
         shape = _gamma_shape(spread)
         return Gamma(shape, mean / shape)
 
@@ -994,8 +1014,7 @@ def _sound(mean, cov, structure): # → cov, a factor of it, and the factor's in
     if not bad.any(): return {"cov": cov, "_scale": L, "_inverse": W} if dense else {"cov": cov, "_scale": std}
     if structure.startswith("tied"):
         raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
-    raise Degenerate(f"component {bad.argmax()} has collapsed: its covariance is singular, "
-                     "and its likelihood has no maximum")
+    raise Degenerate("has collapsed: its covariance is singular, and its likelihood has no maximum", int(bad.argmax()))
 
 # %% ../nbs/04_families.ipynb #3f4f74fe
 def _allowed(mean, cov, normal): # → cov, and its factor
@@ -1048,6 +1067,17 @@ class MultivariateNormal(_Factored):
 
     @cached_property
     def _inverse(self): return _inverse(self._scale) # of full and tied
+
+    def _own(self): # what has an entry for each component, with the factor that goes with it
+        if self.structure.startswith("tied"): return ["mean"]
+        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
+
+    def _take(self, k): return self._with(**{name: getattr(self, name)[k] for name in self._own()})
+
+    def _put(self, k, part): # what is shared is that of the part
+        values = {name: np.array(getattr(self, name)) for name in self._own()}
+        for name, value in values.items(): value[k] = getattr(part, name)
+        return part._with(**values)
 
     @property
     def n_components(self) -> int: return len(self.mean)
