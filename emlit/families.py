@@ -1204,6 +1204,40 @@ def _data_moments(x, w, dense): # x: (n, d); w: (n,)
     blocks = np.array_split(np.arange(len(x)), -(-x.size // 2**18))
     return sum(_moments(x[i], w[i, None], x[:1], dense) for i in blocks)
 
+# %% ../nbs/04_families.ipynb #41818b5e
+def _edges(x, w): # (n,), (n,)
+    "The values between which the middle four fifths of the weight lie."
+    n, k = len(x), int(np.ceil(0.9 * len(x)))
+    if w.min() == w.max(): return np.partition(x, [n - k, k - 1])[[n - k, k - 1]]
+    order = np.argsort(x)
+    up, down = np.cumsum(w[order]), np.cumsum(w[order[::-1]])
+    return x[order[[-1 - np.searchsorted(down, 0.9 * down[-1]), np.searchsorted(up, 0.9 * up[-1])]]]
+
+def _far(x, w): # (n,), (n,)
+    "True for numbers that lie far outside: they are few."
+    low, high = _edges(x, w)
+    width, apart = high - low, np.abs(x - low)
+    others = apart > 4 * np.spacing(np.abs(low))
+    if not width > 4 * np.spacing(max(-low, high)) and others.any(): width = _edges(apart[others], w[others])[1]
+    return np.maximum(low - x, x - high) > 100 * width
+
+def _without_far(x, w): # (n, d), (n,)
+    "The rows that do not lie far outside, and their weights. If those would be too few, all, with far numbers moved to the edge."
+    far = np.stack([_far(column, w) for column in x.T], 1)
+    near = ~far.any(1)
+    if near.all(): return x, w
+    if 2 * w[near].sum() >= w.sum(): return x[near], w[near]
+    low, high = np.stack([_edges(column, w) for column in x.T], 1)
+    return np.where(far, np.clip(x, low, high), x), w
+
+def _size_of_constant(x, w, near): # (n, d), (n,), and the rows of x that are near
+    "A standard deviation for columns that do not vary near the middle: that of all rows, or the size of the numbers."
+    size = np.abs(near).max(0)
+    size = np.where(size > 0, size, 1)
+    if near is x: return size
+    std = np.sqrt(_data_moments(x, w, False).square[0] / w.sum())
+    return np.where(std > 4 * np.spacing(np.abs(x).max(0)), std, size)
+
 # %% ../nbs/04_families.ipynb #0e4b43c0
 def scale_floor(
     x,                  # (n,) or (n, d): the data
@@ -1213,16 +1247,18 @@ def scale_floor(
 ) -> np.ndarray:        # the floor: (d, d) for full and tied, (d,) for diag and tied_diag, else a number
     """A floor for covariances, measured by the data: independent of units and origin, and untouched by healthy components.
 
-    Raises ValueError for a structure that is unknown and for a ratio outside [0, 1]."""
+    Rows that lie a hundred times farther out than the middle of the data is wide do not count, if they are few: the
+    variance is then that of the others. Raises ValueError for a structure that is unknown and for a ratio outside [0, 1]."""
     x, ratio = as_array(x, "x", ndim=(1, 2)), as_probabilities(ratio, "ratio", ndim=(0,))
     columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
     _refuse_huge(columns)
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])
     dense = _as_structure(structure) in ("full", "tied") and x.ndim == 2
-    cov = _data_moments(columns, w, dense).square[0] / w.sum()
-    size, variance = np.abs(columns).max(0), np.diagonal(cov) if dense else cov
+    near, its = _without_far(columns, w)
+    cov = _data_moments(near, its, dense).square[0] / its.sum()
+    size, variance = np.abs(near).max(0), np.diagonal(cov) if dense else cov
     constant = ~(variance > np.maximum(16 * np.spacing(size)**2, 1e-280))
-    std = np.sqrt(np.where(constant, np.where(size > 0, size, 1)**2, variance))
+    std = np.sqrt(np.where(constant, _size_of_constant(columns, w, near)**2, variance))
     floor = np.maximum(ratio * std**2, np.maximum(np.spacing(size)**2, 1e-300)) # never below rounding
     if x.ndim == 1: return floor[0]
     if not dense: return floor.mean() if structure.endswith("spherical") else floor
