@@ -17,7 +17,8 @@ import numpy as np
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .checks import as_count, as_dtype, as_flag, as_sample_weight, as_tolerance
 from .chunks import Chunks, e_step
-from .families import Degenerate
+from .engine import cancellation, precisions
+from .families import Degenerate, MultivariateNormal, Normal
 from .missing import refuse_empty_columns
 from .mixture import Mixture, _estimated, frozen_names
 from .squashing import Squashed
@@ -251,9 +252,18 @@ def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     return "converged" if left > 0 or fine else "stalled"
 
 # %% ../nbs/03_em.ipynb #f086a1f3
-def _blur(model):
-    "What rounding in nearly singular covariances may do to ℓ, in nats a row."
-    worst, eps = 0.0, _EPS
+def _multiplied_out(model, eps):
+    "What the fast form of the E-step may lose, in nats a row: κ ε (ch. 12)."
+    blocks = getattr(model, "components", ())
+    if len(blocks) != 1 or type(blocks[0]) not in (Normal, MultivariateNormal):
+        return 0.0
+    mean = blocks[0].mean.reshape(model.n_components, -1)
+    P, _, std = precisions(blocks[0])
+    return eps * min(cancellation(P, mean - model.weights @ mean, std), 1e7)
+
+def _blur(model, single=_EPS): # single: of the precision of the E-step
+    "What rounding may do to ℓ beside `_harmless`, in nats a row."
+    worst, eps = _multiplied_out(model, single), _EPS
     for b in getattr(model, "components", ()):
         if getattr(b, "structure", None) not in ("full", "tied"): continue
         std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
@@ -272,7 +282,7 @@ def _watch(objective, t, n, models=(None, None), eps=_EPS):
     if len(objective) < 2: return False
     before, after = objective[-2:]
     if after >= before - _harmless(before, n, eps): return False # not for nan
-    if after >= before - n * max(map(_blur, models)): return False
+    if after >= before - n * max(_blur(m, eps) for m in models): return False
     blocks = getattr(models[-1], "components", ())
     floors = [getattr(b, "floor", None) for b in blocks]
     if t == 1 and any(f is not None for f in floors):
@@ -294,7 +304,7 @@ def _plateau(values, n, tol, steps=(), eps=_EPS):
         if len(g) < k or min(np.sum(g > 0), np.sum(g < 0)) < 2: continue
         if size > 4 * fall or abs(g.sum()) > size: continue
         if fall > _harmless(values[-1], n, eps) and not fall <= n * max(
-                [_blur(step.model) for step in steps], default=0.0): continue
+                [_blur(step.model, eps) for step in steps], default=0): continue
         return "converged" if 1000 * size <= tol * n else "stalled"
 
 # %% ../nbs/03_em.ipynb #2d0dd2c2
