@@ -471,7 +471,8 @@ class _Gaussian(_Fitted):
 class GaussianMixture(_Gaussian):
     """A mixture of normal distributions, with scikit-learn's interface.
 
-    `tol` bounds the gain still to come, not the last gain as in scikit-learn. After `fit`: weights_, means_, covariances_,
+    `tol` is about the gain still to come, not the last gain as in scikit-learn: an estimate, checked by a look ahead where tol is above
+    1e-8 (chapter 3 counts how often it fails). With warm_start, fits go on as one run that was never cut. After `fit`: weights_, means_, covariances_,
     precisions_, precisions_cholesky_, converged_, n_iter_, lower_bound_ (ℓ per row of these very parameters), lower_bounds_,
     n_features_in_, feature_names_in_; and reason_, trace_ (a `Trace`), model_ (a `Mixture`).
     Source: sklearn.mixture.GaussianMixture, whose parameters, attributes and methods it takes over."""
@@ -481,7 +482,7 @@ class GaussianMixture(_Gaussian):
         n_components=1,         # K
         *,
         covariance_type="full", # or tied, diag, tied_diag, spherical, tied_spherical
-        tol=1e-8,               # stop when less than this is still to be gained, nats per row
+        tol=1e-8,               # stop when less than this seems still to be gained, nats per row
         reg_covar="guard",      # keep covariances above 1e-12 of the data's; a number: add it; 0: nothing
         max_iter=10_000,        # the most evaluations of the EM map in a run
         n_init=1,               # starts; the best end is kept
@@ -651,7 +652,7 @@ class MixtureModel(_AnyFamily):
         *,
         family_params=None,    # constants, such as {"n": 10} for a binomial; or a list of these
         guard=True,            # keep variances of normal families above 1e-12 of the data's
-        tol=1e-8,              # stop when less than this is still to be gained, nats per row
+        tol=1e-8,              # stop when less than this seems still to be gained, nats per row
         max_iter=10_000,       # the most evaluations of the EM map in a run
         n_init=1,              # starts; the best end is kept
         init_params="kmeans",  # or k-means++, random, random_from_data

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emlit import Bernoulli, Binomial, Degenerate, Mixture, Normal, Poisson, Prior, Trace, em, fit, fitting
+from emlit import (Bernoulli, Binomial, Degenerate, Mixture, MultivariateNormal, Normal, Poisson, Prior, Trace, em, fit, fitting, scale_floor,
+                   starts)
+from emlit.data import load_faithful
 from linkage import Linkage
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -294,3 +296,82 @@ def test_a_mixture_looks_for_mistakes_once(monkeypatch):
     model = start
     for _ in range(20): model = model.m_step(model.e_step(x, sample_weight=w))
     assert model == trace.model and trace.loglik == model.e_step(x, sample_weight=w).loglik
+
+
+# a plateau of rounding is an end
+
+FAR = [(n, gap, d) for n in (1000, 10_000) for gap in (10, 60, 1000) for d in (1, 2, 5)]
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"])
+@pytest.mark.parametrize("options", [{}, {"accelerate": "squarem"}, {"accelerate": "anderson"}, {"accelerate": "auto"}, {"weights": True}, {"tol": 1e-12},
+                                     {"reg_covar": 1e-6}, {"dtype": "float32", "tol": 1e-5}], ids=str)
+def test_groups_far_apart_converge_at_once(structure, options):
+    "Nothing is left to be gained after two steps; what moves is rounding. Without a word, as no EM fell."
+    options, rng = dict(options), np.random.default_rng(0)
+    reg, weighted = options.pop("reg_covar", None), options.pop("weights", False)
+    for n, gap, d in FAR:
+        x, r = np.r_[rng.normal(0, 1, (n // 2, d)), rng.normal(gap, 1, (n // 2, d))], .1 + .8 * np.eye(2)[np.repeat([0, 1], n // 2)]
+        begin = starts.start(MultivariateNormal, x, r, structure=structure, **({"reg_covar": reg} if reg else {"floor": scale_floor(x, structure)}))
+        if weighted: options["sample_weight"] = rng.random(n) + .1
+        trace = fit(begin, x, max_iter=100, keep="ends", **options)
+        assert trace.n_iter < 20 and trace.reason in ("converged", "stalled"), (n, gap, d, trace)
+        if not options: assert trace.reason == "converged"
+
+def test_a_slow_climb_is_no_plateau():
+    "Gains of 1e-9 and less, each a thousandth smaller than the one before: only a fall shows how large rounding is."
+    climb = -3e4 - 1e-6 * .999**np.arange(4000)
+    assert all(fitting._plateau(climb[:t][-9:], 10_000, 1e-8) is None for t in range(1, 4000, 7))
+    noisy = climb + np.random.default_rng(0).normal(0, 1e-10, 4000)
+    stopped = next(t for t in range(4000) if fitting._plateau(noisy[:t][-9:], 10_000, 1e-13))
+    assert 0 < -3e4 - climb[stopped] < 2e-7
+
+def test_a_wrong_m_step_that_goes_up_and_down_is_no_plateau():
+    up_and_down = -3e4 + 1e-2 * np.resize([0, 1], 9)
+    assert fitting._plateau(up_and_down, 10_000, 1e-8) is None
+
+
+# going on from an earlier run
+
+@pytest.mark.parametrize("accelerate", [None, "auto", "squarem", "anderson"])
+@pytest.mark.parametrize("each", [1, 3, 40])
+@pytest.mark.parametrize("tol", [1e-4, 1e-8])
+def test_runs_that_go_on_are_one_run(accelerate, each, tol):
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(0, 1, 300), rng.normal(2.5, 1, 300)]
+    begin, options = Mixture([.5, .5], Normal([-1., 1.], [1., 1.])), {"tol": tol, "accelerate": accelerate}
+    whole = fit(begin, x, max_iter=500, **options)
+    trace, made = None, 0
+    while not (trace and trace.converged) and made < 600:
+        trace = fit(trace.model if trace else begin, x, max_iter=each, earlier=trace, **options)
+        made += trace.n_iter
+    assert whole.converged and made == whole.n_iter
+    assert_allclose(trace.loglik, whole.loglik, rtol=1e-13)
+    after = fit(trace.model, x, max_iter=1, earlier=trace, **options)
+    assert after.converged and after.n_iter == 1 # and stays so
+
+def test_what_an_earlier_run_knew_is_of_no_use_elsewhere():
+    trace = fit(start, heads)
+    assert fit(start, heads, earlier=trace) == fit(start, heads)
+    assert fit(trace.model, [5, 5, 5], earlier=trace) == fit(trace.model, [5, 5, 5])
+    with pytest.raises(TypeError, match="earlier must be None or a Trace"): fit(start, heads, earlier=start)
+
+
+# tol
+
+def test_a_loose_tol_is_no_trap():
+    "Old Faithful, tied, three components, as 14 nats lie behind a saddle: where the estimate alone stopped, more than 1 nat was to come in seven of eight."
+    x, lost = load_faithful(), []
+    for seed in range(8):
+        begin = starts.start(MultivariateNormal, x, starts.random_responsibilities(x, 3, np.random.default_rng(seed)), structure="tied")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            loose = fit(begin, x, tol=1e-3, keep="ends")
+            tight = fit(loose.model, x, tol=1e-9, keep="ends", accelerate="anderson", max_iter=3000)
+        lost.append(tight.loglik - loose.loglik)
+    assert np.max(lost) < 1, lost
+
+def test_a_look_does_not_change_the_path():
+    x = load_faithful()
+    begin = starts.start(MultivariateNormal, x, starts.random_responsibilities(x, 3, np.random.default_rng(1)), structure="tied")
+    trace = fit(begin, x, tol=1e-3)
+    assert_array_equal(trace.logliks, [s.loglik for s in em(begin, x, max_iter=trace.n_iter)])
