@@ -7,6 +7,7 @@ __all__ = ['METHODS', 'WARM_UP', 'directions', 'squarem_jump', 'anderson_jump', 
            'Accelerator']
 
 # %% ../nbs/12b_acceleration.ipynb #70c148f5
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -295,6 +296,23 @@ class Accelerator:
             if not (self.ready() and self.jump(t)): self.step()
             self.top = max(self.top, self.point.objective)
             yield self.point
+
+    def memory(self, whole=True):
+        "What a run that goes on from here needs: no data, and no model."
+        kept = {k: v for k, v in vars(self).items() if k != "map"}
+        history = copy(self.history) if whole else History(self.history.size)
+        point = replace(self.point, model=None, expectation=None)
+        return kept | {"history": history, "point": point}
+
+    def go_on(self, memory, here):
+        "Take up what another run knew; where to begin."
+        if memory is None or memory["method"] != self.method: return here
+        vars(self).update(memory, auto=self.auto, enough=self.enough,
+                          history=copy(memory["history"]))
+        began, run = memory["point"].began, memory["point"].run
+        return replace(here, run=(*run[:-1], here.objective),
+                       slowest=memory["point"].slowest,
+                       began=None if began is None else 0)
 
     def ready(self):
         if self.plain_to_do or len(self.history.pairs) < 2: return False

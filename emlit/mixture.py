@@ -6,7 +6,7 @@
 __all__ = ['log_normalise', 'Expectation', 'frozen_names', 'Mixture']
 
 # %% ../nbs/05_mixture.ipynb #a86e0e4a
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 import numpy as np
@@ -228,22 +228,42 @@ def _with_prior(mixture, expectation, prior, frozen):
     return Expectation(expectation.loglik, stats), prior.counts(expectation.weight)
 
 # %% ../nbs/05_mixture.ipynb #73fd27a5
-def _check_expectation(mixture, expectation, frozen):
-    "Raise Degenerate for a component without data and with something to estimate."
-    blocks = mixture.components
+_NO_DATA = "has no data left: its expected count is 0"
+
+def _estimated(mixture, frozen=()): # (K,)
+    "True for each component with something to estimate."
+    free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(mixture.components)]
+    return np.repeat(free, [b.n_components for b in mixture.components])
+
+def _check_expectation(mixture, expectation, frozen=(), each=False):
+    "Raise Degenerate for a count below 0, and where no component with something to estimate has data; or not each of them."
     n_k = expectation.weight
     if n_k.min() > 0: return
-    free = [bool(b.parameters().keys() - _in_block(frozen, i)) for i, b in enumerate(blocks)]
-    empty = np.flatnonzero((n_k < 0) | (n_k == 0) & np.repeat(free, [b.n_components for b in blocks]))
-    if empty.size: raise Degenerate(f"component {empty[0]} has no data left: its expected count is 0")
+    free = _estimated(mixture, frozen)
+    empty = free & (n_k == 0)
+    bad = (n_k < 0) | empty & (each or not n_k[free].any())
+    if bad.any(): raise Degenerate(_NO_DATA, int(bad.argmax()))
 
 # %% ../nbs/05_mixture.ipynb #d7a5c2f6
+def _of(stats, k): # k: a mask of components
+    "The statistics of these components."
+    return replace(stats, **{f.name: getattr(stats, f.name)[k] for f in fields(stats)})
+
 def _maximise(blocks, i, stats, frozen):
-    "Block i's M-step; with several blocks, an error says which it was."
-    if not np.all(stats.weight): return blocks[i] # no data, but nothing to estimate either
-    try: return blocks[i].maximise(stats, freeze=_in_block(frozen, i))
-    except Degenerate as error:
-        raise error if len(blocks) == 1 else Degenerate(f"components[{i}]: {error}") from error
+    "Block i's M-step: of the components with data, if there is something to estimate. The others stay."
+    block, freeze, seen = blocks[i], _in_block(frozen, i), np.asarray(stats.weight) != 0
+    try:
+        if seen.all(): return block.maximise(stats, freeze=freeze)
+        if not (seen.any() and block.parameters().keys() - freeze): return block
+        return block._put(seen, block._take(seen).maximise(_of(stats, seen), freeze=freeze))
+    except Degenerate as error: raise _numbered(error, blocks, i, seen) from error
+
+def _numbered(error, blocks, i, seen):
+    "The error with the component's number in the mixture; with several blocks, it says which block it was."
+    what, k = error.what, error.component
+    if k is None: return error if len(blocks) == 1 else Degenerate(f"components[{i}]: {what}")
+    k = sum(b.n_components for b in blocks[:i]) + int(np.flatnonzero(seen)[k])
+    return Degenerate(what if len(blocks) == 1 else f"(in components[{i}]) {what}", k)
 
 # %% ../nbs/05_mixture.ipynb #6cffbd6b
 def frozen_names(
@@ -402,8 +422,9 @@ class Mixture:
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
         """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: a Prior, or an Expectation to add.
 
-        Raises TypeError for what is not an Expectation, ValueError for one of other blocks, and Degenerate for a component
-        that has something to estimate and no data; one with nothing to estimate gets the weight 0."""
+        A component without data gets the weight 0 and keeps its parameters: Q does not depend on them. Raises TypeError for what
+        is not an Expectation, ValueError for one of other blocks, and Degenerate where no component that has something to
+        estimate has data, or where the data of one have no maximum."""
         frozen = frozen_names(self, freeze)
         total, counts = _with_prior(self, expectation, prior, frozen)
         _check_expectation(self, total, frozen)

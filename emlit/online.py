@@ -16,7 +16,9 @@ import numpy as np
 from .checks import _shown, as_array, as_tolerance
 from .chunks import (Chunks, _count, _e_step, _load, _one,
                           _refuse_array)
+from .families import Degenerate
 from .fitting import _check_model, _freezing, _given, _log_prior
+from .mixture import Mixture, _NO_DATA, _estimated
 
 # %% ../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
@@ -53,6 +55,15 @@ def _told(model, freeze, missing):
         raise ValueError("missing must be None or 'em'; "
                          f"got {_shown(missing)}")
     return _given(missing=missing), _freezing(model, freeze)
+
+def _learned(model, stats, for_m):
+    "The M-step; Degenerate for a weight of 0, which later rows cannot raise."
+    new = model.m_step(stats, **for_m)
+    if isinstance(new, Mixture):
+        lost = (new.weights == 0) & (model.weights > 0)
+        lost &= _estimated(new, for_m.get("freeze", ()))
+        if lost.any(): raise Degenerate(_NO_DATA, int(lost.argmax()))
+    return new
 
 # %% ../nbs/16b_online.ipynb #270f8d29
 def incremental_em(
@@ -93,7 +104,7 @@ def _incremental(model, chunks, for_e, for_m, hold):
             earlier, t = earlier + new, t + 1
             if first: n += size
             total = (later[c] if c < len(later) else 0) + earlier
-            if n >= hold or not first: model = model.m_step(total, **for_m)
+            if n >= hold or not first: model = _learned(model, total, for_m)
             c += 1
             yield Visit(t, model, new.loglik / size)
         if not found: chunks.count() # which says that all are empty
@@ -152,7 +163,8 @@ class Stream:
                  else _gamma(self.step, t) * min(1.0, size / usual))
         mean = (1 / size) * new
         stats = mean if t == 1 else (1 - gamma) * self.stats + gamma * mean
-        model = self.model if resting else self.model.m_step(stats, **for_m)
+        model = (self.model if resting else
+                 _learned(self.model, stats, for_m))
         return replace(self, model=model, stats=stats, t=t, n=n,
                        score=new.loglik / size)
 

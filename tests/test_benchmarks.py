@@ -117,3 +117,14 @@ def test_the_stored_runs_say_which_python_they_are_from():
     for folder, free in {"results": False, "results/free-threaded": True}.items():
         found = json.loads((HERE / folder / "full.json").read_text(encoding="utf-8"))
         assert ("free-threaded" in found["machine"]["python"]) == free and found["goals"]
+
+
+def test_the_table_of_stops_is_the_stored_one():
+    "Chapter 3 shows what `stopping.py` found; and a part of its runs can be made."
+    table = json.loads((HERE / "results" / "stopping.json").read_text(encoding="utf-8"))["table"]
+    chapter = (HERE.parent / "nbs" / "03_em.ipynb").read_text(encoding="utf-8")
+    for r in table:
+        line = [f"{r['tol']:.0e}", f"{100 * r['before']:.1f} %", f"{100 * r['after']:.1f} %", *(f"{r[k]:.0f}" for k in ("steps_before", "steps_after", "e_steps_after"))]
+        assert f"| {' | '.join(line)} |" in chapter
+    done = subprocess.run([sys.executable, HERE / "stopping.py", "--every", "300"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count("\n") == 2 + len(table), done.stderr[-3000:]

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import emlit
-from emlit import GaussianMixture, MixtureModel, MultivariateNormal, Normal, Poisson, select
+from emlit import Chunks, GaussianMixture, MixtureModel, MultivariateNormal, Normal, Poisson, select
 from emlit.data import load_deaths, load_faithful, load_iris
 
 Sklearn = sklearn.mixture.GaussianMixture
@@ -530,3 +530,41 @@ def test_a_fit_of_many_rows_makes_no_table_for_the_start(n, most):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < most * x.nbytes
+
+
+# ---------------------------------------------------------------- fits that go on, and components without data
+
+@pytest.mark.parametrize("accelerate", [None, "auto"])
+@pytest.mark.parametrize("tol", [1e-3, 1e-8])
+@pytest.mark.parametrize("kind", ["gaussian", "poisson"])
+def test_a_loop_of_single_iterations_converges_as_one_fit(kind, tol, accelerate):
+    "As for a progress bar; with gaussian data that take 2,000 plain steps, and with acceleration below a hundred."
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0, 1, (300, 2)), rng.normal(1.6, 1, (300, 2))] if kind == "gaussian" else np.r_[rng.poisson(3, 300), rng.poisson(6, 300)][:, None]
+    make = lambda **k: GaussianMixture(2, random_state=0, tol=tol, accelerate=accelerate, **k) if kind == "gaussian" else MixtureModel("poisson", 2, random_state=0, tol=tol, accelerate=accelerate, **k)
+    whole, loop = make().fit(X), make(warm_start=True, max_iter=1)
+    rounds = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        while not getattr(loop, "converged_", False) and rounds <= whole.n_iter_ + 5:
+            loop.fit(X)
+            rounds += 1
+    assert loop.converged_ and rounds == whole.n_iter_ and loop.reason_ == whole.reason_
+    assert_allclose(loop.lower_bound_, whole.lower_bound_, rtol=1e-12)
+    assert loop.fit(X).converged_ and loop.n_iter_ == 1
+    assert pickle.loads(pickle.dumps(loop)).fit(X).converged_
+
+def test_an_empty_component_is_left_and_the_others_are_fitted():
+    "The right means are those of the groups: scikit-learn finds them too."
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(0.5, 1, (100, 2)), rng.normal(8.5, 1, (100, 2))]
+    given = dict(means_init=[[0, 0], [8, 8], [1000, 1000]], precisions_init=[np.eye(2)] * 3, weights_init=[1 / 3] * 3)
+    m = GaussianMixture(3, random_state=0, warm_start=True, **given)
+    for data in (X, X, Chunks.slices(X, size=50)):
+        with pytest.warns(ConvergenceWarning, match="component 2 has no data") as notes: m.fit(data)
+        assert len(notes) == 1 and m.reason_ == "empty" and m.converged_
+        assert_allclose(m.means_[:2], [X[:100].mean(0), X[100:].mean(0)], atol=1e-3)
+        assert_array_equal(m.means_[2], [1000, 1000])
+        assert_array_equal(m.weights_[2], 0)
+    assert set(m.predict(X)) == {0, 1} and m.predict_proba(X).shape == (200, 3) and np.isfinite([m.bic(X), m.icl(X), m.score(X)]).all()
+    assert set(m.sample(50)[1]) <= {0, 1}

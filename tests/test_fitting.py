@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emlit import Bernoulli, Binomial, Degenerate, Mixture, Normal, Poisson, Trace, em, fit, fitting
+from emlit import (Bernoulli, Binomial, Degenerate, Mixture, MultivariateNormal, Normal, Poisson, Prior, Trace, em, fit, fitting, scale_floor,
+                   starts)
+from emlit.data import load_faithful
 from linkage import Linkage
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -84,19 +86,54 @@ def test_a_tol_below_rounding_stalls():
     trace = fit(start, heads, tol=1e-300)
     assert trace.reason == "stalled" and not trace.converged and trace.n_iter < 1000
 
-def test_a_component_without_data_is_degenerate():
-    with pytest.warns(RuntimeWarning, match="component 0 has no data left"):
-        trace = fit(Mixture([.5, .5], Binomial(1000, [.001, .6])), [1000, 1000])
-    assert trace.reason == "degenerate" and "component 0" in trace.message
-    assert trace.loglik == trace.model.loglik([1000, 1000])
+def test_a_component_without_data_stays_and_the_others_go_on():
+    "The right value is the maximum of the others alone."
+    with pytest.warns(RuntimeWarning, match="component 0 has no data") as notes:
+        trace = fit(Mixture([.5, .5], Binomial(1000, [.001, .6])), [1000, 999])
+    assert len(notes) == 1 and trace.reason == "empty" and trace.converged and "component 0" in trace.message
+    assert trace.loglik == trace.model.loglik([1000, 999])
+    assert_array_equal(trace.model.weights, [0, 1])
+    assert_allclose(trace.model.components[0].p, [.001, .9995], rtol=1e-12)
+
+@pytest.mark.parametrize("start", [Mixture([1, 0], Bernoulli([.3, .6])), Mixture([1, 0], [Bernoulli([.3]), Bernoulli([.6])])], ids=["one block", "two blocks"])
+@pytest.mark.parametrize("tol, reason", [(0, "max_iter"), (1e-8, "empty")])
+def test_a_weight_of_zero_in_the_start_stays(start, tol, reason):
+    with pytest.warns(RuntimeWarning, match="component 1 has no data") as notes: trace = fit(start, y, tol=tol, max_iter=20)
+    assert len(notes) == 1 and trace.reason == reason and "component 1 has no data" in trace.message
+    assert_array_equal(trace.model.weights, [1, 0])
+    assert_allclose(np.concatenate([b.p for b in trace.model.components]), [.6, .6])
+    assert_allclose(trace.loglik, 6 * np.log(.6) + 4 * np.log(.4))
 
 @pytest.mark.parametrize("tol", [0, 1e-8])
 def test_degenerate_keeps_the_last_good_model(tol):
-    with pytest.warns(RuntimeWarning, match="component 1"): trace = fit(Mixture([1, 0], Bernoulli([.3, .6])), y, tol=tol)
-    assert trace.n_iter == 0 and trace.reason == "degenerate" and trace.model.weights[0] == 1
+    begin = Mixture([.5, .5], Normal([0, 5], [1, .1]))
+    with pytest.warns(RuntimeWarning, match="component 1"): trace = fit(begin, [-1, 0, 1, 2, 5], tol=tol)
+    assert trace.reason == "degenerate" and not trace.converged and trace.loglik == trace.model.loglik([-1, 0, 1, 2, 5])
 
 def test_em_raises_degenerate():
-    with pytest.raises(Degenerate): list(em(Mixture([1, 0], Bernoulli([.3, .6])), y, max_iter=3))
+    with pytest.raises(Degenerate) as error: list(em(Mixture([.5, .5], Normal([0, 5], [1, .1])), [-1, 0, 1, 2, 5], max_iter=30))
+    assert error.value.component == 1 and str(error.value).startswith("component 1 has collapsed")
+
+def test_no_component_with_data_is_degenerate():
+    nothing = start.e_step(heads) * 0.0
+    with pytest.raises(Degenerate, match="component 0 has no data left"): start.m_step(nothing)
+
+@pytest.mark.parametrize("options", [{}, {"accelerate": "anderson"}, {"accelerate": "squarem"}, {"freeze": "weights"}, {"missing": "em"}, {"labels": [-1] * 60}], ids=str)
+def test_what_is_empty_is_empty_in_every_way_of_fitting(options):
+    x = np.r_[np.random.default_rng(3).normal(0, 1, 30), np.random.default_rng(4).normal(4, 1, 30)]
+    with pytest.warns(RuntimeWarning, match="component 1 has no data"): trace = fit(Mixture([.3, .3, .4], Normal([0, 1e3, 4.], [1, 1, 1])), x, **options)
+    two = fit(Mixture([.5, .5] if "freeze" not in options else [3 / 7, 4 / 7], Normal([0, 4.], [1, 1])), x, **{k: v for k, v in options.items() if k != "labels"})
+    assert trace.reason == "empty"
+    lost = 60 * np.log(.7) if "freeze" in options else 0
+    assert_allclose(trace.loglik, two.loglik + lost, atol=1e-5)
+    assert_allclose(trace.model.components[0].mean[[0, 2]], two.model.components[0].mean, atol=1e-3)
+    assert trace.model.components[0].mean[1] == 1e3
+
+def test_a_prior_that_counts_leaves_nothing_empty():
+    "A component without data is at its prior's mode: Dirichlet(2, 2) on the weights, Beta(3, 2) on p."
+    trace = fit(Mixture([1, 0], Bernoulli([.3, .6])), y, prior=Prior(weights=2, beta=(3, 2)))
+    assert trace.reason == "converged"
+    assert trace.model.weights[1] > 0
 
 def test_impossible_data_has_loglik_minus_infinity_and_no_fit():
     impossible = Mixture([.5, .5], Bernoulli([0, 0]))
@@ -204,7 +241,7 @@ def test_no_nan_and_no_surprise_from_small_random_problems():
         model = Mixture(rng.dirichlet(np.ones(K)), Binomial(tosses, p))
         x, _ = model.sample(rng, n)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "EM stopped")
+            warnings.filterwarnings("ignore", "EM stopped|EM went on|EM converged on fewer")
             warnings.filterwarnings("ignore", ".* identical") # p is often 0 or 1 twice
             trace = fit(model, x, max_iter=60, sample_weight=rng.random(n) + .01)
         values = np.concatenate([np.ravel(v) for s in trace.steps for v in s.model.parameters().values()] + [trace.logliks])
@@ -259,3 +296,82 @@ def test_a_mixture_looks_for_mistakes_once(monkeypatch):
     model = start
     for _ in range(20): model = model.m_step(model.e_step(x, sample_weight=w))
     assert model == trace.model and trace.loglik == model.e_step(x, sample_weight=w).loglik
+
+
+# a plateau of rounding is an end
+
+FAR = [(n, gap, d) for n in (1000, 10_000) for gap in (10, 60, 1000) for d in (1, 2, 5)]
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"])
+@pytest.mark.parametrize("options", [{}, {"accelerate": "squarem"}, {"accelerate": "anderson"}, {"accelerate": "auto"}, {"weights": True}, {"tol": 1e-12},
+                                     {"reg_covar": 1e-6}, {"dtype": "float32", "tol": 1e-5}], ids=str)
+def test_groups_far_apart_converge_at_once(structure, options):
+    "Nothing is left to be gained after two steps; what moves is rounding. Without a word, as no EM fell."
+    options, rng = dict(options), np.random.default_rng(0)
+    reg, weighted = options.pop("reg_covar", None), options.pop("weights", False)
+    for n, gap, d in FAR:
+        x, r = np.r_[rng.normal(0, 1, (n // 2, d)), rng.normal(gap, 1, (n // 2, d))], .1 + .8 * np.eye(2)[np.repeat([0, 1], n // 2)]
+        begin = starts.start(MultivariateNormal, x, r, structure=structure, **({"reg_covar": reg} if reg else {"floor": scale_floor(x, structure)}))
+        if weighted: options["sample_weight"] = rng.random(n) + .1
+        trace = fit(begin, x, max_iter=100, keep="ends", **options)
+        assert trace.n_iter < 20 and trace.reason in ("converged", "stalled"), (n, gap, d, trace)
+        if not options: assert trace.reason == "converged"
+
+def test_a_slow_climb_is_no_plateau():
+    "Gains of 1e-9 and less, each a thousandth smaller than the one before: only a fall shows how large rounding is."
+    climb = -3e4 - 1e-6 * .999**np.arange(4000)
+    assert all(fitting._plateau(climb[:t][-9:], 10_000, 1e-8) is None for t in range(1, 4000, 7))
+    noisy = climb + np.random.default_rng(0).normal(0, 1e-10, 4000)
+    stopped = next(t for t in range(4000) if fitting._plateau(noisy[:t][-9:], 10_000, 1e-13))
+    assert 0 < -3e4 - climb[stopped] < 2e-7
+
+def test_a_wrong_m_step_that_goes_up_and_down_is_no_plateau():
+    up_and_down = -3e4 + 1e-2 * np.resize([0, 1], 9)
+    assert fitting._plateau(up_and_down, 10_000, 1e-8) is None
+
+
+# going on from an earlier run
+
+@pytest.mark.parametrize("accelerate", [None, "auto", "squarem", "anderson"])
+@pytest.mark.parametrize("each", [1, 3, 40])
+@pytest.mark.parametrize("tol", [1e-4, 1e-8])
+def test_runs_that_go_on_are_one_run(accelerate, each, tol):
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(0, 1, 300), rng.normal(2.5, 1, 300)]
+    begin, options = Mixture([.5, .5], Normal([-1., 1.], [1., 1.])), {"tol": tol, "accelerate": accelerate}
+    whole = fit(begin, x, max_iter=500, **options)
+    trace, made = None, 0
+    while not (trace and trace.converged) and made < 600:
+        trace = fit(trace.model if trace else begin, x, max_iter=each, earlier=trace, **options)
+        made += trace.n_iter
+    assert whole.converged and made == whole.n_iter
+    assert_allclose(trace.loglik, whole.loglik, rtol=1e-13)
+    after = fit(trace.model, x, max_iter=1, earlier=trace, **options)
+    assert after.converged and after.n_iter == 1 # and stays so
+
+def test_what_an_earlier_run_knew_is_of_no_use_elsewhere():
+    trace = fit(start, heads)
+    assert fit(start, heads, earlier=trace) == fit(start, heads)
+    assert fit(trace.model, [5, 5, 5], earlier=trace) == fit(trace.model, [5, 5, 5])
+    with pytest.raises(TypeError, match="earlier must be None or a Trace"): fit(start, heads, earlier=start)
+
+
+# tol
+
+def test_a_loose_tol_is_no_trap():
+    "Old Faithful, tied, three components, as 14 nats lie behind a saddle: where the estimate alone stopped, more than 1 nat was to come in seven of eight."
+    x, lost = load_faithful(), []
+    for seed in range(8):
+        begin = starts.start(MultivariateNormal, x, starts.random_responsibilities(x, 3, np.random.default_rng(seed)), structure="tied")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            loose = fit(begin, x, tol=1e-3, keep="ends")
+            tight = fit(loose.model, x, tol=1e-9, keep="ends", accelerate="anderson", max_iter=3000)
+        lost.append(tight.loglik - loose.loglik)
+    assert np.max(lost) < 1, lost
+
+def test_a_look_does_not_change_the_path():
+    x = load_faithful()
+    begin = starts.start(MultivariateNormal, x, starts.random_responsibilities(x, 3, np.random.default_rng(1)), structure="tied")
+    trace = fit(begin, x, tol=1e-3)
+    assert_array_equal(trace.logliks, [s.loglik for s in em(begin, x, max_iter=trace.n_iter)])

@@ -241,7 +241,7 @@ def test_data_that_are_flat_themselves_are_named():
 def test_twins_and_the_empty_are_named():
     x = np.random.default_rng(17).normal(size=40)
     with pytest.warns(RuntimeWarning, match="components 0 and 1 of the start are identical"): assert fit(Mixture([.5, .5], Normal([0., 0], [1, 1])), x).reason == "identical"
-    with pytest.warns(RuntimeWarning, match="component 1 has no data left: its expected count is 0; use fewer components, another start"): assert fit(Mixture([.5, .5], Normal([0., 1e3], [1, 1])), x).reason == "degenerate"
+    with pytest.warns(RuntimeWarning, match="component 1 has no data, as no observation comes near, .*: use fewer components, or another start"): assert fit(Mixture([.5, .5], Normal([0., 1e3], [1, 1])), x).reason == "empty"
 
 
 def test_what_lies_above_the_floor_and_cannot_be_factored_is_lifted():
@@ -251,3 +251,67 @@ def test_what_lies_above_the_floor_and_cannot_be_factored_is_lifted():
         lifted, L = emlit.families._lift(np.stack([cov * [[1, 1], [1, 1 + nudge]], 4 * floor]), floor)
         assert np.diagonal(L, axis1=1, axis2=2).min() > 0
         assert_allclose(L @ L.swapaxes(1, 2), lifted, rtol=1e-6, atol=1e-22)
+
+
+# values far away are no measure of the others
+
+def with_far(rng, d, share, far): # 300 rows near 3, and some far out, to either side and in any direction
+    x, v = rng.normal(3, 1, (300, d)), rng.normal(size=d)
+    return x, np.r_[x, 3 + v / np.abs(v).max() * far * (np.linspace(1, 2, share) * rng.choice([-1, 1], share))[:, None]]
+
+@each_structure
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_far_rows_do_not_widen_the_floor(structure, d):
+    "The right floor is that of the rows without them."
+    rng = np.random.default_rng(0)
+    for far in (1e5, 1e7, 1e10, 1e15):
+        for share in (1, 6, 12):
+            x, y = with_far(rng, d, share, far)
+            assert_allclose(scale_floor(y, structure), scale_floor(x, structure), rtol=1e-9)
+            w, order = rng.integers(1, 4, len(y)).astype(float), rng.permutation(len(y))
+            assert_allclose(scale_floor(y[order], structure), scale_floor(y, structure), rtol=1e-9)
+            assert_allclose(scale_floor(y, structure, w), scale_floor(np.repeat(y, w.astype(int), axis=0), structure), rtol=1e-9)
+            assert_allclose(scale_floor(2.**20 * y, structure), 2.**40 * scale_floor(y, structure), rtol=1e-12)
+
+@pytest.mark.parametrize("structure", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("far", [1e7, 1e10, 1e16])
+def test_a_sound_component_is_not_widened(structure, far):
+    "The right standard deviations are those of the near rows."
+    rng = np.random.default_rng(1)
+    x, y = with_far(rng, 2, 5, far)
+    y[300:] += rng.normal(size=(5, 2)) * far / 10
+    trace = fit(start(MultivariateNormal, y, np.eye(2)[np.repeat([0, 1], [300, 5])], structure=structure, floor=scale_floor(y, structure)), y)
+    right = {"full": np.cov(x.T, bias=True), "diag": x.var(0), "spherical": x.var(0).mean()}[structure]
+    assert trace.reason == "converged"
+    assert_allclose(trace.model.components[0].cov[0], right, rtol=1e-6)
+
+def test_what_is_not_far_changes_nothing():
+    "Bit for bit the share of the variance of all, and its rounding."
+    rng = np.random.default_rng(2)
+    for x in (rng.normal(size=500), np.r_[rng.normal(size=400), rng.normal(200, 1, 100)], rng.standard_t(3, 500), rng.exponential(size=500), rng.poisson(.05, 500).astype(float)):
+        assert_allclose(scale_floor(x), 1e-12 * x.var(), rtol=1e-12)
+
+def test_where_the_middle_is_one_value_the_others_tell():
+    rng = np.random.default_rng(3)
+    zeros = np.r_[np.zeros(600), rng.normal(5, 1, 100)]
+    assert_allclose(scale_floor(np.r_[zeros, 1e9]), 1e-12 * zeros.var(), rtol=1e-9)
+    assert_allclose(scale_floor(np.r_[np.zeros(100), 1e9]), 1e-12 * np.r_[np.zeros(100), 1e9].var())
+    assert scale_floor(np.zeros(5)) == 1e-12
+
+def test_far_numbers_in_every_row():
+    x = np.random.default_rng(4).normal(size=(200, 60))
+    y = x.copy()
+    y[np.arange(200), np.arange(200) % 60] = 1e9
+    for structure in ("full", "diag"): assert np.all(np.diag(np.atleast_2d(scale_floor(y, structure))) < 3e-12)
+
+@pytest.mark.parametrize("far", [1e7, 1e13])
+def test_a_component_far_out_ends_too(far):
+    rng = np.random.default_rng(5)
+    for group in ([far], [far, far], [far, far * (1 + 1e-15), far * (1 + 2e-15)]):
+        x = np.r_[rng.normal(size=200), group]
+        begin = start(Normal, x, np.eye(2)[np.repeat([0, 1], [200, len(group)])], floor=scale_floor(x))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "EM converged on the guard")
+            trace = fit(begin, x, max_iter=50)
+        assert trace.converged
+        assert_allclose(trace.model.components[0].std[0], x[:200].std(), rtol=1e-9)

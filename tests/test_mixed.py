@@ -363,9 +363,12 @@ def test_a_block_with_nothing_to_estimate_may_lose_its_data():
 def test_a_block_that_supports_nothing_is_left_without_data():
     model = Mixture([.5, .5], [Normal([0], [1]), Exponential([1])])
     assert_array_equal(model.responsibilities([-1, -2, -3.5]), [[1, 0]] * 3)
-    with pytest.raises(Degenerate, match="component 1 has no data left"): model.m_step(model.e_step([-1, -2, -3.5]))
-    with pytest.warns(RuntimeWarning, match="component 1"): trace = fit(model, [-1, -2, -3.5])
-    assert trace.reason == "degenerate" and trace.model == model
+    after = model.m_step(model.e_step([-1, -2, -3.5]))
+    assert_array_equal(after.weights, [1, 0])
+    assert after.components[1] == model.components[1]
+    assert_allclose(after.components[0].mean, [-6.5 / 3])
+    with pytest.warns(RuntimeWarning, match="component 1 has no data"): trace = fit(model, [-1, -2, -3.5])
+    assert trace.reason == "empty" and trace.converged and trace.model.components[1] == model.components[1]
 
 def test_a_collapse_names_its_block():
     model = Mixture([.5, .5], [Normal([0], [1]), Normal([50], [.1])])
