@@ -337,10 +337,16 @@ class Mixture:
         object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
         object.__setattr__(self, "components", blocks)
 
+    constraints = {"weights": "simplex"} # the families declare theirs
+
     @property
     def n_components(self) -> int: return len(self.weights)
     @property
     def n_parameters(self) -> int: return len(self.weights) - 1 + sum(b.n_parameters for b in self.components)
+
+    def blocks(self) -> dict: # name → Family
+        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
+        return {f"components[{i}]": b for i, b in enumerate(self.components)}
 
     def __reduce__(self): return Mixture, (self.weights, self.components) # copies are checked and read-only too
 
