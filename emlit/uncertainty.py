@@ -596,9 +596,10 @@ def standard_errors(
             model.e_step(x, sample_weight=sample_weight)
             chart = _chart(model, x, frozen)
             found = _of_mixture(chart, x, w, {"louis": _louis, "oakes": _oakes}[method])
-            chart, found = _with_hidden(chart, found, x, w, tuple(frozen))
     if not len(chart.free):
         raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
+    with np.errstate(all="ignore"):
+        if method != "map": chart, found = _with_hidden(chart, found, x, w, frozen)
     result = _held(chart, *found, method)
     if guarded: result = replace(result, notes=(_GUARDED, *result.notes))
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=2)
