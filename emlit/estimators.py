@@ -571,9 +571,7 @@ def _per_family(value, name, blocks, empty):
 # %% ../nbs/11_estimators.ipynb #c4e71b24
 def _wide(block):
     "True for a family, or a template, that reads rows and not numbers."
-    kind = block if isinstance(block, type) else type(block)
-    if kind in (Multinomial, MultivariateNormal): return True
-    return not isinstance(block, type) and np.ndim(next(iter(vars(block).values()))) == 2
+    return block in (Multinomial, MultivariateNormal) if isinstance(block, type) else block.event_shape != ()
 
 # %% ../nbs/11_estimators.ipynb #84f09173
 def _floored(block, x, w):

@@ -280,6 +280,8 @@ _DRAWS = 2**14 # so many at a time
 
 def _draw(blocks, rng, n):
     "n draws of each component, (n, K) or (n, K, d)."
+    for block in blocks:
+        if not hasattr(block, "sample"): raise TypeError(f"{type(block).__name__} must define sample(rng, n) to be drawn from")
     drawn = [b.sample(rng, n) for b in blocks]
     shapes = [(n, *d.shape[2:]) for d in drawn]
     if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
