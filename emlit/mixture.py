@@ -300,6 +300,8 @@ _DRAWS = 2**14 # so many at a time
 
 def _draw(blocks, rng, n):
     "n draws of each component, (n, K) or (n, K, d)."
+    for block in blocks:
+        if not hasattr(block, "sample"): raise TypeError(f"{type(block).__name__} must define sample(rng, n) to be drawn from")
     drawn = [b.sample(rng, n) for b in blocks]
     shapes = [(n, *d.shape[2:]) for d in drawn]
     if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
@@ -357,10 +359,16 @@ class Mixture:
         object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
         object.__setattr__(self, "components", blocks)
 
+    constraints = {"weights": "simplex"} # the families declare theirs
+
     @property
     def n_components(self) -> int: return len(self.weights)
     @property
     def n_parameters(self) -> int: return len(self.weights) - 1 + sum(b.n_parameters for b in self.components)
+
+    def blocks(self) -> dict: # name → Family
+        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
+        return {f"components[{i}]": b for i, b in enumerate(self.components)}
 
     def __reduce__(self): return Mixture, (self.weights, self.components) # copies are checked and read-only too
 

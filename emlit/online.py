@@ -35,6 +35,10 @@ def _visit(model, options, x, w):
         if "probability zero" not in str(error): raise
         raise ValueError(f"{error}; if the parts before had no such value, "
                          "learn from more of them first (hold)") from error
+    if isinstance(expectation, tuple) or not hasattr(expectation, "__add__"):
+        raise TypeError("model's E-step must return what adds up by + and takes "
+                        "a number times it, such as an Expectation; got an "
+                        f"object of type {type(expectation).__name__}")
     return expectation, _count(x, w)
 
 # %% ../nbs/16b_online.ipynb #9a7b8c65

@@ -144,8 +144,8 @@ def _values(steps, name):
 #| code-fold: true
 #| code-summary: "_is_shared"
 def _is_shared(block, name):
-    "Is it one covariance for all components?"
-    return name == "cov" and str(getattr(block, "structure", "")).startswith("tied")
+    "Have all components this parameter in common, such as a tied covariance?"
+    return name not in block.by_component()
 
 # %% ../nbs/90_plots.ipynb #49c0b973
 #| code-fold: true
@@ -762,7 +762,7 @@ def _draws(mixture, d, x=None):
 
 # %% ../nbs/90_plots.ipynb #84f19c1f
 #| code-fold: true
-#| code-summary: "_drawn"
+#| code-summary: "_drawn, _form"
 def _drawn(block, x=None):
     "Draws of a family, (200, K) or (200, K, d); of one that cannot be sampled, the data in their place."
     try: return block.sample(np.random.default_rng(0), 200)
@@ -771,6 +771,11 @@ def _drawn(block, x=None):
     some = np.asarray(x, dtype=float)[np.linspace(0, len(x) - 1, 200).round().astype(int)]
     return np.repeat(some[:, None], block.n_components, axis=1)
 
+def _form(block, x):
+    "The shape of one observation; where the family does not say it, that of the data."
+    try: return block.event_shape
+    except TypeError: return np.shape(x)[1:]
+
 # %% ../nbs/90_plots.ipynb #9a94bce9
 #| code-fold: true
 #| code-summary: "_observations"
@@ -778,7 +783,7 @@ def _observations(mixture, x):
     "The data in the form that the mixture reads; (n,) and (n, 1) are the same here."
     if x is None: return None
     x = as_array(x, "x", ndim=(1, 2))
-    form = _drawn(_mixture(mixture, "mixture").components[0], x).shape[2:]
+    form = _form(_mixture(mixture, "mixture").components[0], x)
     return mixture.check(x.reshape(-1, *form) if x[0].size == np.prod(form) else x)
 
 # %% ../nbs/90_plots.ipynb #0287ce0c
@@ -854,7 +859,7 @@ def _jumps(mixture, places):
 def _at(mixture, places):
     "π_k f_k along a line, (m, K), whether the mixture reads (m,) or (m, 1)."
     places = np.asarray(places, dtype=float)
-    form = _drawn(mixture.components[0], places).shape[2:]
+    form = _form(mixture.components[0], places)
     return _weighted(mixture, places.reshape(-1, *form))
 
 # %% ../nbs/90_plots.ipynb #80f9b0cd

@@ -33,8 +33,12 @@ def _fraction(top, bottom): # (K,) or (K, d)
 def _add_beta(block, stats, frozen, beta):
     a, b = (_spread(v, block.p.shape, "beta") for v in beta)
     n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    if isinstance(block, Geometric): return _fraction(stats.total + b - 1, n_k + a - 1)
     return Stats((n_k + a + b - 2).reshape(len(a), -1).max(1), stats.total + np.stack([a - 1, b - 1], -1))
+
+def _add_beta_to_geometric(block, stats, frozen, beta):
+    a, b = (_spread(v, block.p.shape, "beta") for v in beta)
+    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
+    return _fraction(stats.total + b - 1, n_k + a - 1)
 
 # %% ../nbs/17_priors.ipynb #430ec3ce
 def _add_dirichlet(block, stats, frozen, dirichlet):
@@ -45,8 +49,12 @@ def _add_dirichlet(block, stats, frozen, dirichlet):
 def _add_gamma(block, stats, frozen, gamma):
     a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
     n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    if isinstance(block, Poisson): return _fraction(stats.total + a - 1, n_k + b)
     return _fraction(stats.total + b, n_k + a - 1)
+
+def _add_gamma_to_poisson(block, stats, frozen, gamma):
+    a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
+    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
+    return _fraction(stats.total + a - 1, n_k + b)
 
 # %% ../nbs/17_priors.ipynb #09f6f8c0
 def _add_to_gamma(block, stats, frozen, inverse_gamma):
@@ -152,15 +160,15 @@ def _log_vectors(block, normal=None, inverse_wishart=None):
     return out
 
 # %% ../nbs/17_priors.ipynb #d6d2460d
-_RULES = { # family: the arguments that bear on it, what they add, and the log density
-    Bernoulli: (["beta"], _add_beta, _log_beta), Binomial: (["beta"], _add_beta, _log_beta),
-    Geometric: (["beta"], _add_beta, _log_beta), Categorical: (["dirichlet"], _add_dirichlet, _log_dirichlet),
-    Multinomial: (["dirichlet"], _add_dirichlet, _log_dirichlet), Poisson: (["gamma"], _add_gamma, _log_gamma),
-    Exponential: (["gamma"], _add_gamma, _log_gamma), Gamma: (["inverse_gamma"], _add_to_gamma, _log_of_gamma),
-    Normal: (["normal", "inverse_gamma"], _add_to_normal, _log_normals),
-    MultivariateNormal: (["normal", "inverse_wishart"], _add_to_vectors, _log_vectors)}
+_RULES = [ # a family, the arguments that bear on it, what they add, and the log density
+    (Bernoulli, ("beta",), _add_beta, _log_beta), (Binomial, ("beta",), _add_beta, _log_beta),
+    (Geometric, ("beta",), _add_beta_to_geometric, _log_beta), (Categorical, ("dirichlet",), _add_dirichlet, _log_dirichlet),
+    (Multinomial, ("dirichlet",), _add_dirichlet, _log_dirichlet), (Poisson, ("gamma",), _add_gamma_to_poisson, _log_gamma),
+    (Exponential, ("gamma",), _add_gamma, _log_gamma), (Gamma, ("inverse_gamma",), _add_to_gamma, _log_of_gamma),
+    (Normal, ("normal", "inverse_gamma"), _add_to_normal, _log_normals),
+    (MultivariateNormal, ("normal", "inverse_wishart"), _add_to_vectors, _log_vectors)]
 
-def _rule(block): return next((rule for kind, rule in _RULES.items() if isinstance(block, kind)), ([], None, None))
+for _family, *_hooks in _RULES: _family.priors, _family.add_prior, _family.log_prior = _hooks
 
 # %% ../nbs/17_priors.ipynb #963c191a
 def _pair(value, name, first, second, least): # two numbers, or arrays
@@ -197,9 +205,11 @@ def _read_prior(name, value):
 class Prior:
     """Densities of the parameters, for MAP: `fit(model, x, prior=Prior(…))` climbs ℓ + log prior, equation (17.1).
 
-    What is not given is flat. An argument bears on every block of the families it names; numbers may be
-    arrays, one for each parameter. Raises TypeError or ValueError for values that make no density with a maximum;
-    where it is used, ValueError for an argument that bears on nothing in the model.
+    What is not given is flat. An argument bears on every block of the families it names, and of those that name it
+    in their `priors`; numbers may be arrays, one for each parameter. The model is a Mixture, or has `blocks()`, its
+    families by name, and an M-step that takes `prior` and calls `prior.add(self, stats, frozen)`.
+    Raises TypeError or ValueError for values that make no density with a maximum; where it is used, ValueError for
+    an argument that bears on nothing in the model, TypeError for a model without blocks.
     Source: Dempster, Laird & Rubin (1977), section 1; Fraley & Raftery, J. Classification 24 (2007)."""
     weights: np.ndarray = None    # α, at least 1: Dirichlet density of the weights; one number or (K,)
     beta: tuple = None            # (a, b), at least 1: of each p of Bernoulli, Binomial, Geometric
@@ -221,14 +231,17 @@ class Prior:
     def __eq__(self, other): return isinstance(other, Prior) and repr(self) == repr(other)
 
     def _for(self, model):
-        "For each block: its rule, and the arguments that bear on it. Raises ValueError for one without a block."
-        given = self._given()
-        rules = [_rule(block) for block in model.components]
-        for name in given.keys() - {"weights"} - {n for names, *_ in rules for n in names}:
-            meant = " and ".join(kind.__name__ for kind, rule in _RULES.items() if name in rule[0])
+        "Each block, and the arguments that bear on it."
+        got, given = f"got an object of type {type(model).__name__}", self._given()
+        if not hasattr(model, "blocks"): raise TypeError(f"prior needs a model with blocks(), its families by name; {got}")
+        if "weights" in given and not hasattr(model, "weights"): raise TypeError(f"prior's weights bears on those of a Mixture; {got}")
+        blocks = model.blocks().values()
+        for name in given.keys() - {"weights"} - {n for block in blocks for n in block.priors}:
+            meant = " and ".join(family.__name__ for family, names, *_ in _RULES if name in names)
             raise ValueError(f"prior's {name} bears on {meant}; the model has "
-                             + ", ".join(type(b).__name__ for b in model.components))
-        return [(add, log, {n: given[n] for n in names if n in given}) for names, add, log in rules]
+                             + ", ".join(type(b).__name__ for b in blocks)
+                             + ", and a family of your own names it in `priors`" * any(not b.priors for b in blocks))
+        return [(block, {n: given[n] for n in block.priors if n in given}) for block in blocks]
 
     def counts(self, weight) -> np.ndarray: # (K,)
         "Expected counts and those of the prior: the new weights are their shares."
@@ -236,10 +249,12 @@ class Prior:
 
     def add(self, model, stats, frozen) -> tuple: # one Stats for each block; frozen: names for each block
         "The posterior's statistics, for `maximise`."
-        return tuple(s if not given else add(block, s, names, **given)
-                     for block, s, names, (add, _, given) in zip(model.components, stats, frozen, self._for(model)))
+        blocks = self._for(model)
+        if len(stats) != len(blocks): raise ValueError(f"stats must hold one Stats for each of the {len(blocks)} blocks; got {len(stats)}")
+        return tuple(block.add_prior(s, names, **given) if given else s for (block, given), s, names in zip(blocks, stats, frozen))
 
     def log_prob(self, model) -> float:
         "The logarithm of the density of the model's parameters, up to a constant, in nats."
+        blocks = self._for(model)
         own = 0.0 if self.weights is None else np.sum(xlogy(self.counts(np.zeros(len(model.weights))), model.weights))
-        return float(own + sum(log(b, **given) for b, (_, log, given) in zip(model.components, self._for(model)) if given))
+        return float(own + sum(block.log_prior(**given) for block, given in blocks if given))

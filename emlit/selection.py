@@ -14,16 +14,19 @@ from .mixture import Mixture
 
 # %% ../nbs/10_selection.ipynb #ae070d6b
 def _fit_and_size(model, x, sample_weight, n_parameters):
-    "ℓ and the number of free parameters."
-    if not isinstance(model, Mixture):
-        hint = " (of a Trace, use trace.model)" if hasattr(model, "model") else ""
-        raise TypeError(f"model must be a Mixture; got {type(model).__name__}{hint}")
+    "ℓ and the number of free parameters of a Mixture, or of any model with an E-step."
+    hint = " (of a Trace, use trace.model)" if hasattr(model, "model") else ""
+    got = f"got {type(model).__name__}{hint}"
+    if not hasattr(model, "e_step"): raise TypeError(f"model must be a Mixture, or have an e_step; {got}")
+    if n_parameters is None and not hasattr(model, "n_parameters"):
+        raise TypeError(f"model must have n_parameters, or n_parameters be given; {got}")
     size = model.n_parameters if n_parameters is None else as_count(n_parameters, "n_parameters")
-    return model.loglik(x, sample_weight), size
+    if isinstance(model, Mixture): return model.loglik(x, sample_weight), size
+    return model.e_step(x, **({} if sample_weight is None else {"sample_weight": sample_weight})).loglik, size
 
 # %% ../nbs/10_selection.ipynb #7290cfc1
 def aic(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts
     *,
@@ -31,22 +34,22 @@ def aic(
 ) -> float:             # smaller is better; inf if an observation is impossible
     """Akaike's information criterion, −2ℓ + 2ν.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for data or weights that do not fit.
     Source: Akaike, IEEE Trans. Automatic Control 19 (1974); here equation (10.3)."""
     loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
     return -2 * loglik + 2 * size
 
 # %% ../nbs/10_selection.ipynb #0006c000
 def bic(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
 ) -> float:             # smaller is better; inf if an observation is impossible
-    """The Bayesian information criterion, −2ℓ + ν log n.
+    """The Bayesian information criterion, −2ℓ + ν log n, where n is the number of rows of x, or the sum of their weights.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for data or weights that do not fit.
     Source: Schwarz, Annals of Statistics 6 (1978); here equation (10.5)."""
     loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
     return float(-2 * loglik + size * np.log(_count(sample_weight, len(x))))
@@ -62,7 +65,7 @@ def _count(sample_weight, n):
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
 def icl(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
@@ -70,9 +73,10 @@ def icl(
 ) -> float:             # smaller is better; never below BIC
     """The integrated complete-data likelihood, as a criterion: BIC + 2H, with H the entropy of the responsibilities.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for a model without responsibilities(x) or n_parameters, ValueError for data or weights that do not fit.
     Source: Biernacki, Celeux & Govaert, IEEE Trans. PAMI 22 (2000); here equation (10.7)."""
     score = bic(model, x, sample_weight, n_parameters=n_parameters)
+    if not hasattr(model, "responsibilities"): raise TypeError(f"icl needs a model with responsibilities(x); got {type(model).__name__}")
     if np.isinf(score): return score
     w = as_sample_weight(sample_weight, len(x))
     r = model.responsibilities(np.asarray(x)[w > 0])

@@ -14,7 +14,7 @@ import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, require
 from .families import Categorical, Family, Multinomial, MultivariateNormal
-from .mixture import Expectation, Mixture
+from .mixture import Expectation, Mixture, _check_expectation
 
 # %% ../nbs/09_starts.ipynb #766da1a9
 def _columns(x, kind): # (K, d) or (K,), or one shape for each column of a Categorical
@@ -90,7 +90,9 @@ def start(
     if len(x) != len(r): raise ValueError(f"r must have one row for each of the {len(x)} observations; got {len(r)}")
     w, size = as_sample_weight(sample_weight, len(x)), 2**18 // (model.n_components + x[0].size) + 1
     rows = (np.arange(i, min(i + size, len(x))) for i in range(0, len(x), size))
-    return model.m_step(sum(_expect(model, x[i], r[i], w[i], i) for i in rows))
+    expectation = sum(_expect(model, x[i], r[i], w[i], i) for i in rows)
+    _check_expectation(model, expectation, each=True) # the template's parameters mean nothing
+    return model.m_step(expectation)
 
 # %% ../nbs/09_starts.ipynb #3f0a981c
 def _expect(model, x, r, w, numbers):

@@ -17,8 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
-from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
-from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
+from .families import Degenerate, directions, kinds
 from .fitting import fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
@@ -50,75 +49,9 @@ def _bends(f, directions, h=0.01): # f: (F,) → a number or (…); directions: 
         out[a, b] = out[b, a] = (both - pure[a] - pure[b]) / 2
     return out
 
-# %% ../nbs/14_uncertainty.ipynb #1fecccca
-_NEAR = 1e-6 # a probability this close to 0 or 1 counts as lying on the border
-
-def _simplex(p): # (C,)
-    "Moves that keep the sum of p: the largest entry pays. Free are all but the last; entries of 0 stay."
-    inside = np.flatnonzero(p > _NEAR)
-    payer = inside[p[inside].argmax()]
-    moves = np.eye(len(p))[inside[inside != payer]]
-    moves[:, payer] = -1
-    return moves * p[inside[inside != payer], None], inside[:-1]
-
-def _each(sizes): # (m,)
-    "Moves of one number at a time; a number with the size 0 stays."
-    free = np.flatnonzero(sizes)
-    return np.diag(sizes)[free], free
-
-# %% ../nbs/14_uncertainty.ipynb #b8d7e085
-def _triangle(L): # (d, d)
-    "Moves of Σ = L Lᵀ by L E Lᵀ with E symmetric. Free is the lower triangle."
-    i, j = np.tril_indices(len(L))
-    E = np.zeros((len(i), *L.shape))
-    E[range(len(i)), i, j] = E[range(len(i)), j, i] = 1
-    return (L @ E @ L.T).reshape(len(i), -1), i * len(L) + j
-
-# %% ../nbs/14_uncertainty.ipynb #5a896782
-#| code-fold: true
-#| code-summary: "_normal_moves"
-def _normal_moves(block, name, k): # k: the component; of no matter for what all share
-    "Moves of a multivariate normal: the mean in units of the spread, the covariance relative to itself."
-    dense, scale = block.structure in ("full", "tied"), block._scale
-    own, cov = (scale, block.cov) if block.structure.startswith("tied") else (scale[k], block.cov[k])
-    if name == "cov": return _triangle(own) if dense else _each(np.ravel(cov))
-    if dense: return own.T, np.arange(len(own))
-    return _each(np.broadcast_to(own, block.mean.shape[1:]))
-
-# %% ../nbs/14_uncertainty.ipynb #8833b700
-#| code-fold: true
-#| code-summary: "_sizes, _moves, _tables"
-def _sizes(block, name, row, k):
-    "How far the numbers in a row of a parameter can go: to the border, and no farther than about one standard deviation."
-    kind = type(block)
-    if kind is Normal: return np.ravel(block.std[k])
-    if kind is Gamma: return row / np.sqrt(np.maximum(np.ravel(block.shape[k]), 1))
-    if kind in (Poisson, Exponential): return np.minimum(row, np.sqrt(row)) if kind is Poisson else row
-    room = np.minimum(row, 1 - row) # Bernoulli, Binomial, Geometric
-    return np.where(room > _NEAR, np.minimum(room, np.sqrt(row * (1 - row) / getattr(block, "n", 1))), 0)
-
-def _moves(block, name, k): # → moves (m, size) of the parameter's row k, and which m of its entries are free
-    "The ways in which component k can change; nothing for a family of the user's own."
-    kind = type(block)
-    if kind is MultivariateNormal: return _normal_moves(block, name, k)
-    row = np.ravel(block.parameters()[name][k])
-    if kind is Categorical: return _tables(block, row)
-    if kind is Multinomial:
-        moves, free = _simplex(row)
-        return moves / np.sqrt(block.n), free
-    own = kind in (Bernoulli, Binomial, Geometric, Poisson, Exponential, Gamma, Normal)
-    return _each(_sizes(block, name, row, k)) if own else None
-
-def _tables(block, row):
-    "Moves of the probabilities of every column of a Categorical."
-    starts = np.cumsum([0, *block.sizes[:-1]])
-    parts = [(_simplex(row[a:a + C]), a, C) for a, C in zip(starts, block.sizes)]
-    return (np.concatenate([np.pad(m, ((0, 0), (a, len(row) - a - C))) for (m, _), a, C in parts]),
-            np.concatenate([free + a for (_, free), a, _ in parts]))
-
 # %% ../nbs/14_uncertainty.ipynb #c0a93692
 #| code-fold: true
-#| code-summary: "_flat, _unflat, _entry_names, _shared"
+#| code-summary: "_flat, _unflat, _entry_names"
 def _flat(parameters): return np.concatenate([np.ravel(v) for v in parameters.values()]).astype(float)
 
 def _unflat(numbers, parameters):
@@ -131,8 +64,6 @@ def _entry_names(parameters):
     return [f"{name}[{', '.join(map(str, i))}]" if i else name
             for name, v in parameters.items() for i in np.ndindex(np.shape(v))]
 
-def _shared(block, name): return name == "cov" and str(getattr(block, "structure", "")).startswith("tied")
-
 # %% ../nbs/14_uncertainty.ipynb #6641236f
 @dataclass(frozen=True)
 class Chart:
@@ -142,6 +73,8 @@ class Chart:
     free: np.ndarray    # (p,): the entries that are free; the others follow from them, or stay
     fixed: tuple        # names of the entries that stay because they lie on the border
     columns: tuple      # (p,): the components whose density a coordinate changes; None for weights
+    notes: tuple = ()   # what had to be guessed, in sentences
+    silent: tuple = ()  # names of parameters of several numbers, of which nothing is known
 
     @property
     def names(self): return [_entry_names(self.model.parameters())[i] for i in self.free]
@@ -161,82 +94,151 @@ class Chart:
         change = _flat(model.parameters()) - _flat(self.model.parameters())
         return np.linalg.lstsq(self.A, change, rcond=None)[0]
 
+# %% ../nbs/14_uncertainty.ipynb #1dd48aee
+_LOOKS = {"simplex": "not negative, with rows that sum to 1", "covariance": "symmetric and positive definite"}
+
+def _looks(v): # (m, …): m rows, or matrices, …
+    "What an array of numbers must be taken for if nothing is known; None: for any numbers."
+    if v.ndim > 1 and v.shape[-1] > 1 and np.all(v >= 0) and np.abs(v.sum(-1) - 1).max() <= 1e-8: return "simplex"
+    if v.ndim < 3 or not v.shape[-1] == v.shape[-2] > 1: return None
+    same = np.allclose(v, v.swapaxes(-1, -2), rtol=1e-12, atol=0)
+    return "covariance" if same and np.linalg.eigvalsh(v)[..., 0].min() > 0 else None
+
+# %% ../nbs/14_uncertainty.ipynb #aa2929c3
+@dataclass(frozen=True)
+class _Parameter:
+    "A parameter of a model, and what is known of it."
+    name: str         # in the model
+    value: np.ndarray
+    told: str         # its kind by declaration, or None
+    block: str        # the name of the family that it belongs to, or None
+    owner: object     # that family, or the model
+    own: str          # its name there
+    by_row: bool      # True: a row for each component
+
+    @property
+    def pieces(self): # (component, its row); or None and everything
+        return list(enumerate(self.value)) if self.by_row else [(None, self.value)]
+
+    def tangent(self, k): return None if self.block is None else self.owner.tangent(self.own, k)
+
+    @property
+    def known(self): return self.told is not None or self.tangent(self.pieces[0][0]) is not None
+    @property
+    def kind(self): return self.told or (None if self.known else _looks(self.value if self.by_row else self.value[None]))
+
+# %% ../nbs/14_uncertainty.ipynb #9abcebad
+def _described(model):
+    "The parameters of a model, each with what is known of it."
+    blocks = model.blocks() if hasattr(model, "blocks") else {}
+    owners = {f"{b}.{n}": (b, block, n) for b, block in blocks.items() for n in block.parameters()}
+    for name, value in model.parameters().items():
+        b, owner, own = owners.get(name, (None, model, name))
+        told = kinds(model)[name] or (None if b is None else kinds(owner)[own])
+        by_row = b is not None and own in owner.by_component()
+        yield _Parameter(name, np.asarray(value, float), told, b, owner, own, by_row)
+
+# %% ../nbs/14_uncertainty.ipynb #7dc2ef42
+#| code-fold: true
+#| code-summary: "_guesses"
+def _guesses(model, frozen):
+    "Notes on parameters that are treated as what they seem; names of those of several numbers of which nobody knows anything."
+    notes, silent = [], []
+    for q in _described(model):
+        if q.known or q.name in frozen or q.pieces[0][1].size < 2: continue
+        if q.kind is None: silent.append(q.name)
+        else: notes.append(f"{q.name} seems to be constrained ({_LOOKS[q.kind]}), and is treated so; declare it in {type(q.owner).__name__}: "
+                           f'constraints = {{"{q.own}": "{q.kind}"}}, or "real" if it is free')
+    return tuple(notes), tuple(silent)
+
 # %% ../nbs/14_uncertainty.ipynb #cffe1d82
 #| code-fold: true
 #| code-summary: "_numbers_of"
 def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, moves, free entries, components touched
     "Every parameter of every component, with the ways in which it can change."
-    if "weights" not in frozen: yield 0, *_simplex(mixture.weights), None
-    at, first = mixture.n_components, 0
-    for b, block in enumerate(mixture.components):
-        K = block.n_components
-        for name, value in block.parameters().items():
-            for k in [None] if _shared(block, name) else range(K):
-                touched = tuple(range(first, first + K)) if k is None else (first + k,)
-                if f"components[{b}].{name}" not in frozen and mixture.weights[list(touched)].any():
-                    r = lambda: mixture.responsibilities(x)[:, first:first + K]
-                    yield at, *(_moves(block, name, k) or _probed(block, name, k, x, r())), touched
-                at += np.size(value) // (1 if k is None else K)
-        first += K
+    at, ends = 0, np.cumsum([b.n_components for b in mixture.components])
+    places = dict(zip(mixture.blocks(), np.split(np.arange(ends[-1]), ends[:-1])))
+    for q in _described(mixture):
+        own = places.get(q.block) # the components of its family
+        r = lambda: mixture.responsibilities(x)[:, own]
+        for k, row in q.pieces:
+            touched = None if own is None else tuple(own) if k is None else (own[k],)
+            if q.name not in frozen and (own is None or mixture.weights[list(touched)].any()):
+                known = directions("simplex", row) if own is None else q.tangent(k)
+                yield at, *(known or _tried(q, k, x, r())), touched
+            at += row.size
 
 # %% ../nbs/14_uncertainty.ipynb #841f7ac2
 def _chart(mixture, x, frozen=()):
     "The chart of a mixture."
-    values = mixture.parameters()
+    known = set(frozen) | ({"weights"} if mixture.n_components == 1 else set())
+    return _collected(mixture, _numbers_of(mixture, x, frozen), known)
+
+def _collected(model, found, frozen):
+    "A chart of the moves that were found for the parameters of a model."
+    values = model.parameters()
     A, free, columns, names = [], [], [], _entry_names(values)
-    for at, moves, entries, touched in _numbers_of(mixture, x, frozen):
+    for at, moves, entries, touched in found:
         A += [np.pad(move, (at, len(names) - at - len(move))) for move in moves]
         free += [at + e for e in entries]
         columns += [touched] * len(moves)
     A = np.reshape(A, (len(A), len(names))).T
-    known = set(frozen) | ({"weights"} if mixture.n_components == 1 else set())
-    held = np.repeat([n in known for n in values], [np.size(v) for v in values.values()])
+    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()])
     fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
-    return Chart(mixture, A, np.array(free, int), fixed, tuple(columns))
+    return Chart(model, A, np.array(free, int), fixed, tuple(columns), *_guesses(model, frozen))
 
 # %% ../nbs/14_uncertainty.ipynb #54719fac
-def _room(f, value, spread): # f: number → log-likelihood
-    "How far a number of unknown kind can go to both sides: while f is finite, and no farther than f bends."
+_TIGHT = 1e-4 # what can go less far, in units of its size, is held by something
+
+def _room(f, value, spread, least=0.0): # f: number → log-likelihood
+    "How far a number can go to both sides: while f is finite, and no farther than f bends; 0 for less than `least` of the spread."
     def allowed(s):
         try: return bool(np.isfinite(f(value + s)) and np.isfinite(f(value - s)))
         except ValueError: return False
     room = next((s for s in spread * 2.0**-np.arange(60) if allowed(s)), 0.0)
-    if not room: return 0.0
+    if not room > least * spread: return 0.0
     bend = abs(_bend(lambda s: f(value + room * s)))
     return room * min(1.0, 1 / np.sqrt(bend)) if bend > 0 else room
 
+def _as_far_as(f, q, k, row, size): # f: change of the row → log-likelihood; size: of a number without a border
+    "Moves of parameter q, each as long as it has room, and the entries that are free."
+    moves, free = q.tangent(k) or directions(q.kind or "real", row)
+    bordered = q.tangent(k) is not None or q.kind not in (None, "real")
+    spread = np.ones(len(moves)) if bordered else np.ravel(size)
+    room = np.array([_room(lambda s: f(s * move), 0.0, most, 0.0 if q.known else _TIGHT) for move, most in zip(moves, spread)])
+    return moves[room > 0] * room[room > 0, None], free[room > 0]
+
 # %% ../nbs/14_uncertainty.ipynb #028f9474
 #| code-fold: true
-#| code-summary: "_chart_of_any"
+#| code-summary: "_numbers_of_any, _chart_of_any"
+def _numbers_of_any(model, loglik, frozen): # → place in the row of all numbers, moves, free entries, None
+    "Every parameter of any model, with the ways in which it can change, as far as ℓ lets it."
+    at, total, mover = 0, len(_flat(model.parameters())), Chart(model, None, None, (), ())
+    for q in _described(model):
+        for k, row in q.pieces:
+            pad = (at, total - at - row.size)
+            f = lambda change: loglik(mover.moved(np.pad(change, pad)))
+            size = np.where(row, 2 * np.abs(row), 1.0)
+            if q.name not in frozen: yield at, *_as_far_as(f, q, k, row, size), None
+            at += row.size
+
 def _chart_of_any(model, loglik, frozen=()):
-    "The chart of a model that we know nothing about: each number on its own."
-    values = model.parameters()
-    flat, names = _flat(values), _entry_names(values)
-    owner = [n for n, v in values.items() for _ in range(np.size(v))]
-    one = Chart(model, np.eye(len(flat)), np.arange(len(flat)), (), ())
-    rooms = np.zeros(len(flat))
-    with np.errstate(all="ignore"):
-        for j in (j for j in range(len(flat)) if owner[j] not in frozen):
-            f = lambda value: loglik(one.at(np.eye(len(flat))[j] * (value - flat[j])))
-            rooms[j] = _room(f, flat[j], 2 * abs(flat[j]) or 1.0)
-    free = np.flatnonzero(rooms)
-    fixed = tuple(names[j] for j in np.flatnonzero(rooms == 0) if owner[j] not in frozen)
-    return Chart(model, np.diag(rooms)[:, free], free, fixed, (None,) * len(free))
+    "The chart of a model that is no mixture."
+    with np.errstate(all="ignore"): return _collected(model, _numbers_of_any(model, loglik, frozen), frozen)
 
 # %% ../nbs/14_uncertainty.ipynb #83fe1511
 #| code-fold: true
-#| code-summary: "_probed"
-def _probed(block, name, k, x, r):
-    "Moves of a parameter of a user's own family, found by trying."
-    row, values = np.ravel(block.parameters()[name][k]), block.parameters()[name]
-    seen = r[:, k] > 1e-8 # observations without a say
-    def f(j, value):
-        new = np.array(values, float)
-        new[k].flat[j] = value if new.ndim > 1 else 0
-        if new.ndim == 1: new[k] = value
-        return r[seen, k] @ block.replace({name: new}).log_prob(x)[seen, k] / r[seen, k].sum()
-    with np.errstate(all="ignore"):
-        return _each(np.array([_room(lambda v: f(j, v), row[j], abs(row[j]) + np.std(x)) for j in range(len(row))]))
+#| code-summary: "_tried"
+def _tried(q, k, x, r): # r: (n, K) of the family
+    "Moves of a parameter of a user's own family: as far as the expected log-density lets them."
+    which = slice(None) if k is None else [k]
+    r, row = r[:, which], q.value if k is None else q.value[k]
+    seen = r > 1e-8 # observations without a say are left out
+    def f(change):
+        new = np.array(q.value)
+        new[... if k is None else k] += change.reshape(row.shape)
+        return r[seen] @ q.owner.replace({q.own: new}).log_prob(x)[:, which][seen] / r[seen].sum()
+    with np.errstate(all="ignore"): return _as_far_as(f, q, k, row, np.abs(row) + np.std(x))
 
 # %% ../nbs/14_uncertainty.ipynb #e72678ce
 #| code-fold: true
@@ -301,7 +303,7 @@ class _Scores:
         "The complete information −∂₁²Q, with the responsibilities of this very model."
         I, wr, points = np.zeros((len(self.chart.free),) * 2), self.w[:, None] * self.r, self
         I[np.ix_(self.weights, self.weights)] = (self.log_pi * wr.sum(0)) @ self.log_pi.T
-        if all(isinstance(b, (Normal, MultivariateNormal)) for b in self.chart.model.components):
+        if all(b.quadratic for b in self.chart.model.components):
             x, wr = _stand_ins(self.x, wr) # few points, the same Q
             points = _Scores(self.chart, x, None)
         H = _bends(lambda change: (wr * points.gain(change)).sum(0), self.moves)
@@ -335,20 +337,26 @@ def _oakes(scores):
     return expected(scores.r), np.array(rows).reshape(p, p)
 
 # %% ../nbs/14_uncertainty.ipynb #8024ac6f
-def _from_map(chart, x, weighting, freezing, loglik):
-    "Score, observed and complete information from ℓ and the slope of the EM map alone."
-    p = len(chart.free)
-    unit = np.eye(p)
+def _slope_of_map(chart, x, weighting, freezing): # (p, p)
+    "How the coordinates after an EM step depend on those before it."
     def step(v):
         model = chart.at(v)
         return chart.coordinates(model.m_step(model.e_step(x, **weighting), **freezing))
+    return np.array([_slope(lambda s: step(s * u)) for u in np.eye(len(chart.free))]).T
+
+def _complete(observed, J):
+    "The complete information, by (14.8); nan where EM stands still in some direction."
+    left, unknown = np.eye(len(J)) - J, np.full(J.shape, np.nan)
+    try: complete = np.linalg.solve(left.T, observed.T).T if np.linalg.cond(left) < 1e8 else unknown
+    except np.linalg.LinAlgError: complete = unknown
+    return (complete + complete.T) / 2
+
+def _from_map(chart, x, weighting, freezing, loglik):
+    "Score, observed and complete information from ℓ and the slope of the EM map alone."
+    unit = np.eye(len(chart.free))
     score = np.array([_slope(lambda s: loglik(chart.at(s * u))) for u in unit])
     observed = -_bends(lambda v: loglik(chart.at(v)), unit)
-    J = np.array([_slope(lambda s: step(s * u)) for u in unit]).T
-    left = np.eye(p) - J
-    try: complete = np.linalg.solve(left.T, observed.T).T if np.linalg.cond(left) < 1e8 else np.full((p, p), np.nan)
-    except np.linalg.LinAlgError: complete = np.full((p, p), np.nan)
-    return score, observed, (complete + complete.T) / 2
+    return score, observed, _complete(observed, _slope_of_map(chart, x, weighting, freezing))
 
 # %% ../nbs/14_uncertainty.ipynb #b32dcd79
 _NOTHING = 1e-7 # a share of information below this counts as none
@@ -393,22 +401,29 @@ def _invert(V, shares, C, A):
 # %% ../nbs/14_uncertainty.ipynb #a40fa181
 #| code-fold: true
 #| code-summary: "_notes"
+_DECLARE = "declare it by `constraints` in the family or the model"
+
 def _notes(names, chart, distance, flat, rising, identified):
     "What the reader of standard errors must know, in sentences."
     notes = []
-    if chart.fixed:
-        notes.append(f"on the border, and held still: {', '.join(chart.fixed)}; the theory needs an interior maximum")
+    bound = [n for n in chart.fixed if n.rsplit("[", 1)[0] in chart.silent]
+    fixed = [n for n in chart.fixed if n not in bound]
+    if fixed: notes.append(f"on the border, and held still: {', '.join(fixed)}; the theory needs an interior maximum")
+    if bound: notes.append(f"held still, as they cannot change one by one: {', '.join(bound)}; "
+                           f"if they are not on the border but bound together, {_DECLARE}")
     if rising.shape[1]:
         notes.append(f"the information is indefinite: this is no maximum, ℓ rises along {_in_words(rising[:, 0], names)}")
     elif not flat.shape[1] and not distance <= 0.05:
         notes.append(f"not at a maximum: it seems {distance:.2g} standard errors away; fit with a smaller tol first")
+    if chart.silent and (rising.shape[1] or not distance <= 0.05):
+        notes.append(f"nothing is declared of {', '.join(chart.silent)}: if these numbers are bound together, {_DECLARE}")
     if flat.shape[1]:
         m, p = flat.shape[1], len(names)
         notes.append(f"the information is singular: the data do not tell apart models along {m} of {p} directions: "
                      + "; ".join(_in_words(u, names) for u in flat.T))
         if 0 < p - m <= 3: notes.append(f"only {p - m} combination{'s are' if p - m > 1 else ' is'} identified: "
                                         + "; ".join(_in_words(u, names) for u in identified.T))
-    return tuple(notes)
+    return *chart.notes, *notes
 
 # %% ../nbs/14_uncertainty.ipynb #1219fe53
 @dataclass(frozen=True, repr=False)
@@ -509,6 +524,42 @@ def _of_mixture(chart, x, w, identity):
         score, complete, observed = score + s, complete + I, observed + I - (lost + lost.T) / 2
     return score, observed, complete
 
+# %% ../nbs/14_uncertainty.ipynb #fff72744
+def _maximised(block, x, r, names):
+    "The numbers of a block after its M-step; None where that has no answer."
+    try: return _flat(block.maximise(block.statistics(x, r), freeze=names).parameters())
+    except Degenerate: return None
+
+def _searching(chart, x, w, frozen):
+    "Names of the families whose M-step, under the same responsibilities, depends on where it begins."
+    model, p, found = chart.model, len(chart.free), []
+    moved = chart.at(np.full(p, 0.1 / p))
+    ends = np.cumsum([b.n_components for b in model.components])[:-1]
+    shares = np.split(w[:, None] * model.responsibilities(x), ends, axis=1)
+    reach = _unflat(0.1 / p * np.abs(chart.A).sum(1), model.parameters())
+    for (name, block), other, rows, r in zip(model.blocks().items(), moved.components, _inside(model.components, x), shares):
+        names = [n for n in block.parameters() if f"{name}.{n}" in frozen]
+        if len(names) == len(block.parameters()): continue # nothing is estimated
+        here, there = (_maximised(b, x[rows], r[rows], names) for b in (block, other))
+        size = [np.ravel(reach[f"{name}.{n}"]) for n in block.parameters()]
+        if here is not None and there is not None and np.any(np.abs(there - here) > 1e-3 * np.concatenate(size)):
+            found.append(type(block).__name__)
+    return dict.fromkeys(found)
+
+# %% ../nbs/14_uncertainty.ipynb #4bd2f96b
+def _with_hidden(chart, found, x, w, frozen):
+    "The same information; the complete one from the slope of the EM map, if a family has hidden variables of its own."
+    x, w = x[w > 0], w[w > 0]
+    said = any(b.hidden for b in chart.model.components)
+    searching = {} if said else _searching(chart, x, w, frozen)
+    if not (said or searching): return chart, found
+    score, observed, _ = found
+    complete = _complete(observed, _slope_of_map(chart, x, {"sample_weight": w}, {"freeze": frozen}))
+    notes = [f"the M-step of {name} depends on where it begins, as if it had hidden variables of its own; the missing information "
+             "is taken from the EM map; declare it: hidden = True" for name in searching]
+    if not np.isfinite(complete).all(): notes.append("the missing information is not known: EM stands still in some direction")
+    return replace(chart, notes=(*chart.notes, *notes)), (score, observed, complete)
+
 # %% ../nbs/14_uncertainty.ipynb #e8488d8a
 _GUARDED = "the fit ended on its floor, a border of the parameter space: the theory needs an interior maximum"
 
@@ -524,8 +575,11 @@ def standard_errors(
     """Standard errors of a maximum-likelihood estimate, from the observed information.
 
     By the identity of Louis (14.4) or of Oakes (14.6) for mixtures, or for any model from ℓ and the slope
-    of the EM map (14.8). Warns where they mean little: not at a maximum, on the border, or with a singular
-    information, and says along which direction. Raises TypeError for a model without the methods needed,
+    of the EM map (14.8). Families and models declare how their parameters are bound (`Family.constraints`; a model may
+    have `constraints`, or `blocks()`, its families by name). Both identities count the components alone as missing; if a
+    family has hidden variables of its own, the complete information is that of the EM map.
+    Warns where they mean little: not at a maximum, on the border, or with a singular information, and says along
+    which direction; and of what is not declared and had to be guessed. Raises TypeError for a model without the methods needed,
     ValueError for other methods and what the model's steps refuse.
     Source: Louis, J. R. Statist. Soc. B 44 (1982); Oakes, J. R. Statist. Soc. B 61 (1999)."""
     model = getattr(model, "trace_", model) # of an estimator
@@ -544,6 +598,8 @@ def standard_errors(
             found = _of_mixture(chart, x, w, {"louis": _louis, "oakes": _oakes}[method])
     if not len(chart.free):
         raise ValueError("model must have a free parameter inside the parameter space; it has none that is not frozen")
+    with np.errstate(all="ignore"):
+        if method != "map": chart, found = _with_hidden(chart, found, x, w, frozen)
     result = _held(chart, *found, method)
     if guarded: result = replace(result, notes=(_GUARDED, *result.notes))
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=2)
@@ -616,13 +672,12 @@ def permute(
     model,       # a Mixture
     order,       # (K,): which old component comes at each place
 ) -> Mixture:    # the same distribution
-    "The same mixture with its components in another order. Raises ValueError for no permutation, or one across blocks."
+    """The same mixture with its components in another order: parameters and constants (`Family.select`).
+
+    Raises ValueError for no permutation, or one across blocks; TypeError if a family does not tell whether a constant is shared."""
     model = _as_mixture(model)
     order, parts = _as_order(model, order)
-    def moved(block, part):
-        if isinstance(block, Uniform): return Uniform(block.low[part], block.high[part])
-        return block.replace({n: v[part] for n, v in block.parameters().items() if not _shared(block, n)})
-    return Mixture(model.weights[order], [moved(b, p) for b, p in zip(model.components, parts)])
+    return Mixture(model.weights[order], [b.select(p) for b, p in zip(model.components, parts)])
 
 def _as_mixture(model, name="model"):
     model = getattr(model, "trace_", model) # of an estimator
@@ -638,7 +693,7 @@ def canonical(
     "The mixture with components in ascending order of a parameter, column by column, block by block."
     model, order, first = _as_mixture(model), [], 0
     for b, block in enumerate(model.components):
-        own = [n for n in block.parameters() if not _shared(block, n)]
+        own = [n for n in block.parameters() if n in block.by_component()]
         if by is not None and by != "weights" and not any(by in c.parameters() for c in model.components):
             raise ValueError(f"by must be 'weights' or a parameter of the model; got {by!r}, and it has {', '.join(own)}")
         name = by if by in own else (own[0] if own and by != "weights" else None)
@@ -648,10 +703,10 @@ def canonical(
     return permute(model, order)
 
 # %% ../nbs/14_uncertainty.ipynb #3afedad1
-def _features(block, weights): # (K, …)
-    "All numbers of each component, for a comparison."
-    own = [_rows_of(block, n) for n in block.parameters() if not _shared(block, n)]
-    return np.hstack([weights[:, None], *own])
+def _features(block, names): # (K, …)
+    "All numbers of each component under these names, for a comparison."
+    rows = [np.reshape(v, (block.n_components, -1)) for n, v in block.by_component().items() if n in names]
+    return np.hstack([np.zeros((block.n_components, 0)), *rows])
 
 def _distances(a, b): # (K, F), (K, F) → (K, K)
     "Squared differences of parameters, each in units of its spread over all components of both."
@@ -659,6 +714,15 @@ def _distances(a, b): # (K, F), (K, F) → (K, K)
     a, b = (v / np.where(size > 0, size, 1) for v in (a, b)) # no unit is so large that squares overflow
     spread = np.vstack([a, b]).std(axis=0)
     return np.square((a[:, None] - b[None]) / np.where(spread > 1e-12, spread, np.inf)).sum(-1)
+
+def _costs(a, b): # pairs of a block and its weights
+    "Distances of the components of two blocks. Known constants that differ count for more than all the rest."
+    (mine, _), (other, _) = a, b
+    known = [_features(block, block.constants) for block in (mine, other)]
+    if known[0].size and len(known[0]) > 1: mine.select(np.arange(len(known[0]))[::-1]) # refuses what is not declared
+    apart = (known[0][:, None] != known[1][None]).any(-1)
+    cost = _distances(*(np.hstack([w[:, None], _features(block, block.parameters())]) for block, w in (a, b)))
+    return cost + apart * (1 + cost.sum())
 
 # %% ../nbs/14_uncertainty.ipynb #9e99467d
 def match(
@@ -670,8 +734,8 @@ def match(
     """The best assignment of components; `permute(model_b, match(model_a, model_b))` brings b into a's order.
 
     Without data the distance of two components is the sum of squared differences of their weights and parameters,
-    each in units of its spread over all components of both models. With data it is how much responsibility they
-    do not share. Components stay in their blocks.
+    each in units of its spread over all components of both models; components whose known constants differ are matched
+    only if they must. With data it is how much responsibility they do not share. Components stay in their blocks.
     Source: Stephens, J. R. Statist. Soc. B 62 (2000); Crouse, IEEE Trans. Aerosp. Electron. Syst. 52 (2016)."""
     a, b = _as_mixture(model_a, "model_a"), _as_mixture(model_b, "model_b")
     kinds = [[(type(c), c.n_components) for c in m.components] for m in (a, b)]
@@ -683,7 +747,7 @@ def match(
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
         if x is not None: cost = -shared[at, at]
-        else: cost = _distances(_features(mine, a.weights[at]), _features(other, b.weights[at]))
+        else: cost = _costs((mine, a.weights[at]), (other, b.weights[at]))
         order += (first + linear_sum_assignment(cost)[1]).tolist()
         first = at.stop
     return np.array(order)
@@ -891,31 +955,16 @@ def bootstrap_lrt(
 
 # %% ../nbs/14_uncertainty.ipynb #51405369
 #| code-fold: true
-#| code-summary: "_generalised, _log_spread"
+#| code-summary: "_generalised"
 def _generalised(model, x): # per component
     "Spread of each normal component over that of the data: (|Σ_k| / |S|)^(1/2d); nan for other families."
-    out = []
-    for block in model.components:
-        if isinstance(block, Normal): mine = np.log(np.reshape(block.std, (block.n_components, -1))).mean(1)
-        elif isinstance(block, MultivariateNormal): mine = _log_spread(block)
-        else: mine = np.full(block.n_components, np.nan)
-        out.append(mine)
     z = _whole_rows(x).reshape(-1, x[0].size)
     if len(z) < 2: return np.full(model.n_components, np.nan)
-    dense = any(getattr(b, "structure", "") in ("full", "tied") for b in model.components)
+    dense = any("covariance" in kinds(b).values() for b in model.components)
     S = np.cov(z.T, bias=True).reshape(z.shape[1], -1)
     with np.errstate(divide="ignore", over="ignore"):
         of_data = np.linalg.slogdet(S if dense else np.diag(np.diag(S)))[1] / (2 * len(S))
-    return np.exp(np.concatenate(out) - of_data)
-
-def _log_spread(block):
-    "log |Σ_k| / 2d."
-    K, d = block.mean.shape
-    if block.structure in ("full", "tied"): value = np.linalg.slogdet(block.cov)[1] / (2 * d)
-    else:
-        cov = block.cov[:, None] if block.structure == "spherical" else block.cov
-        value = np.log(np.broadcast_to(cov, (K, d))).mean(1) / 2
-    return np.broadcast_to(value, K)
+    return np.exp(np.concatenate([b.log_spread() for b in model.components]) - of_data)
 
 # %% ../nbs/14_uncertainty.ipynb #59f6c0e5
 def suspicions(
