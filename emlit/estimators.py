@@ -449,7 +449,7 @@ def _started(family, rows, table, counts, **constants):
             model = start(family, rows, _soft(table, to=poor) if poor.any() else table, sample_weight=counts, **constants)
             more = np.concatenate([b.guarded() for b in model.components])
             if not more.any(): return model
-        except Degenerate as error: more = np.isin(np.arange(K), getattr(error, "component", None))
+        except Degenerate as error: more = np.isin(np.arange(K), error.component)
         if not (more & ~poor).any(): break
         poor |= more
     return start(family, rows, _soft(table), sample_weight=counts, **constants)

@@ -96,16 +96,6 @@ class Family:
         "A copy with other values for the parameters named in `changes`."
         return replace(self, **changes)
 
-    def _take(self, k): # k: numbers of components, or a mask
-        "These components alone."
-        return self.replace({name: value[k] for name, value in self.parameters().items()})
-
-    def _put(self, k, part):
-        "A copy in which the components k are those of `part`."
-        values = {name: np.array(value, np.result_type(value, part.parameters()[name])) for name, value in self.parameters().items()}
-        for name, value in part.parameters().items(): values[name][k] = value
-        return self.replace(values)
-
     def _with(self, **values):
         "A copy with other values that need no checks: those of an M-step."
         new = object.__new__(type(self))
@@ -140,6 +130,15 @@ class Family:
             raise TypeError(f"{type(self).__name__} must say whether {' and '.join(guessed)} of shape {np.shape(rows[guessed[0]])} "
                             f"has a row for each component (shared = ()) or is one for all (shared = ({guessed[0]!r},))")
         return new
+
+    def with_rows(self, k, part) -> "Family": # k: numbers of components; part: a family of so many
+        "A copy in which the components k are those of `part`. What is shared is that of the part."
+        new = part.parameters()
+        for name, rows in part.by_component().items():
+            values = np.array(self.by_component()[name], np.result_type(getattr(self, name), rows))
+            values[k] = rows
+            new = new | {name: values}
+        return self.replace(new)
 
     def tangent(self, name, k) -> tuple:
         """How component k's row of a parameter can change (all of it, where it is shared; then k is None).
@@ -1280,14 +1279,14 @@ class MultivariateNormal(_Factored):
     @cached_property
     def _inverse(self): return _inverse(self._scale) # of full and tied
 
-    def _own(self): # what has an entry for each component, with the factor that goes with it
+    def _rows(self): # what has an entry for each component, with the factor that goes with it
         if self.structure.startswith("tied"): return ["mean"]
         return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
 
-    def _take(self, k): return self._with(**{name: getattr(self, name)[k] for name in self._own()})
+    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self._rows()})
 
-    def _put(self, k, part): # what is shared is that of the part
-        values = {name: np.array(getattr(self, name)) for name in self._own()}
+    def with_rows(self, k, part):
+        values = {name: np.array(getattr(self, name)) for name in self._rows()}
         for name, value in values.items(): value[k] = getattr(part, name)
         return part._with(**values)
 

@@ -255,7 +255,7 @@ def _maximise(blocks, i, stats, frozen):
     try:
         if seen.all(): return block.maximise(stats, freeze=freeze)
         if not (seen.any() and block.parameters().keys() - freeze): return block
-        return block._put(seen, block._take(seen).maximise(_of(stats, seen), freeze=freeze))
+        return block.with_rows(seen, block.select(seen).maximise(_of(stats, seen), freeze=freeze))
     except Degenerate as error: raise _numbered(error, blocks, i, seen) from error
 
 def _numbered(error, blocks, i, seen):
