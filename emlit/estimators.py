@@ -774,19 +774,15 @@ class Selection:
         return f"<table><thead>{head.replace('td>', 'th>')}</thead><tbody>{''.join(rows)}</tbody></table>"
 
     def plot(self, ax=None):
-        "The criterion against the number of components, a line for each structure, and a ring round the best. Returns the axes."
-        from emlit.plots import MARKERS, PALETTE, plt
-        ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")[1] if ax is None else ax
-        for i, structure in enumerate(dict.fromkeys(row["structure"] for row in self.table)):
-            cells = [row for row in self.table if row["structure"] == structure and self.criterion in row]
-            ax.plot([r["n_components"] for r in cells], [r[self.criterion] for r in cells],
-                    color=PALETTE[i % len(PALETTE)], marker=MARKERS[i % len(MARKERS)], label=structure)
+        """The criterion against the number of components, a line for each structure, and a ring round the best.
+
+        Values far above the others lie beyond the picture, which marks them and says how many. As every plot here, it leaves
+        the figure to pyplot. Returns the axes."""
+        from emlit.plots import plot_criterion
         winner = self.table[self.order[0]]
-        ax.plot(winner["n_components"], winner[self.criterion], "o", markersize=14, color="none", markeredgecolor=PALETTE[0], label="best")
-        ax.set(xlabel="components", ylabel=f"{self.criterion.upper()} (smaller is better)",
-               xticks=sorted({row["n_components"] for row in self.table}))
-        ax.legend()
-        return ax
+        lines = {str(s or self.criterion): [(r["n_components"], r[self.criterion]) for r in self.table if r["structure"] == s and self.criterion in r]
+                 for s in dict.fromkeys(row["structure"] for row in self.table)}
+        return plot_criterion(lines, (winner["n_components"], winner[self.criterion]), f"{self.criterion.upper()} (smaller is better)", ax)
 
 # %% ../nbs/11_estimators.ipynb #b04ffdef
 def select(

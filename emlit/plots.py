@@ -6,7 +6,7 @@
 __all__ = ['PALETTE', 'RED_GREEN_BLUE', 'DASHES', 'MARKERS', 'HATCHES', 'PLOTLY_DASHES', 'PLOTLY_MARKERS', 'PLOTLY_SHAPES',
            'STYLE', 'Look', 'look', 'style', 'plot_parameters', 'plot_loglik', 'plot_path', 'Fragment', 'iterations',
            'coin_ridge', 'bound_slider', 'path_contours', 'mixed_colours', 'plot_density', 'density_steps',
-           'plot_ellipses', 'plot_contours', 'ellipse_steps', 'density_surface', 'histogram_box']
+           'plot_ellipses', 'plot_contours', 'ellipse_steps', 'density_surface', 'histogram_box', 'plot_criterion']
 
 # %% ../nbs/90_plots.ipynb #9db0a80c
 import hashlib
@@ -188,19 +188,42 @@ def _ink(ax): return ax.xaxis.label.get_color() # what can be read on these axes
 
 # %% ../nbs/90_plots.ipynb #3d4c11d5
 #| code-fold: true
-#| code-summary: "_columns, _legend"
-def _columns(labels, inches):
-    "How many columns of such labels, in letters of 9 points, a legend of some inches has."
-    return max(1, min(len(labels), int(inches / (0.55 + 0.078 * max(map(len, labels))))))
+#| code-summary: "_columns, _room_of_legend"
+def _columns(labels, inches, size=9):
+    "In how many columns such labels, in letters of some points, fit into a legend of some inches."
+    wide = [(3.9 + 0.62 * len(text)) * size / 72 for text in labels]
+    fits = lambda n: sum(max(part) for part in np.array_split(wide, n)) <= inches
+    return next((n for n in range(len(labels), 1, -1) if fits(n)), 1)
 
-def _legend(ax, handles=None, labels=None):
-    "A legend above the axes; where the figure has no room for it and makes none, one within them."
-    if handles is None: handles, labels = ax.get_legend_handles_labels()
-    inches = ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi
-    more = dict(ncols=_columns(labels, inches), columnspacing=1.2, labelcolor=_ink(ax))
-    legend = ax.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.5, 1), **more)
-    if ax.figure.get_layout_engine() is None and legend.get_window_extent().y1 > ax.figure.bbox.y1:
-        ax.legend(handles, labels, loc="best", fontsize=8, **more | {"ncols": _columns(labels, 0.9 * inches)})
+def _room_of_legend(labels, inches, height):
+    "Labels, size of letters, columns and height of a legend: smaller and shorter, where it would take too much of the height."
+    short = [text.replace("component ", "").split(" (")[0] for text in labels]
+    for text, size in ((labels, 9), (labels, 7.5), (short, 7.5)):
+        ncols = _columns(text, inches, size)
+        high = 0.1 + 1.55 * size / 72 * (-(-len(text) // ncols) + (text is short)) # the title is a row
+        if high < 0.3 * height: break
+    return text, size, ncols, high
+
+# %% ../nbs/90_plots.ipynb #2acc2296
+#| code-fold: true
+#| code-summary: "_place_legend, _legend"
+def _place_legend(ax, handles, room, **where):
+    "A legend of some handles in that room; where components are called by their numbers alone, it says of what."
+    labels, size, ncols, _ = room
+    short = {"title": "component", "title_fontsize": size} if labels[0] != handles[0].get_label() else {}
+    legend = ax.legend(handles, labels, ncols=ncols, fontsize=size, handlelength=1.8, columnspacing=1.2, labelcolor=_ink(ax), **short, **where)
+    legend.get_title().set_color(_ink(ax))
+    return legend
+
+def _legend(ax, own):
+    "A legend above the axes, for which a figure of our own grows; in one that makes no room, within the axes."
+    handles, fig = ax.get_legend_handles_labels()[0], ax.figure
+    box = ax.get_window_extent()
+    inches, height = (0.86 * fig.bbox.width if own else box.width) / fig.dpi, np.inf if own else box.height / fig.dpi
+    room = _room_of_legend([h.get_label() for h in handles], inches, height)
+    legend = _place_legend(ax, handles, room, loc="lower center", bbox_to_anchor=(0.5, 1))
+    if own: fig.set_figheight(fig.get_figheight() + room[-1])
+    elif fig.get_layout_engine() is None and legend.get_window_extent().y1 > fig.bbox.y1: _place_legend(ax, handles, room, loc="best")
 
 # %% ../nbs/90_plots.ipynb #20eaa601
 #| code-fold: true
@@ -250,12 +273,18 @@ def _is_square(block, name):
 
 # %% ../nbs/90_plots.ipynb #49c0b973
 #| code-fold: true
-#| code-summary: "_places_in, _at_place"
-def _places_in(shape, square=False):
-    "The places in an array of what one component has: () for a number, (j,) for a column, (i, j) for a row and a column."
-    return [place for place in np.ndindex(*shape) if not square or place[0] <= place[1]]
-
+#| code-summary: "_entries"
 def _at_place(name, place): return name + (str(list(place)) if place else "")
+
+def _entries(block, name, shape):
+    """The numbers that one component has of a parameter, of this shape: the place of each in the array, and its label.
+
+    Labels go by row and column, of tables side by side by column and category; of a symmetric matrix there is one half."""
+    places = [place for place in np.ndindex(*shape) if not _is_square(block, name) or place[0] <= place[1]]
+    sizes = getattr(block, "sizes", ()) # of tables of probabilities, one for each column
+    apart = [(j, c) for j, size in enumerate(sizes) for c in range(size)]
+    several = len(sizes) > 1 and shape == (len(apart),)
+    return [(place, _at_place(name, apart[place[0]] if several else place)) for place in places]
 
 # %% ../nbs/90_plots.ipynb #279c2d8f
 #| code-fold: true
@@ -275,45 +304,60 @@ def _numbers(mixture):
         for name, value in block.parameters().items():
             full = f"[{i}].{name}" if several else name
             rows = np.array([value] * block.n_components if _is_shared(block, name) else value, float)
-            for place in _places_in(rows.shape[1:], _is_square(block, name)):
-                yield _Number(full, _at_place(full, place), first, rows[(slice(None), *place)])
+            for place, label in _entries(block, name, rows.shape[1:]):
+                yield _Number(full, full[:-len(name)] + label, first, rows[(slice(None), *place)])
         first += block.n_components
 
 # %% ../nbs/90_plots.ipynb #cc2179b1
 #| code-fold: true
 #| code-summary: "_panels"
-def _panels(mixtures, most=24):
-    "Which numbers go side by side: those of one parameter, unless one is more than 20 times as large as another."
+def _panels(mixtures):
+    "Which numbers go side by side: those of one parameter, of which none is more than 5 times as large as another."
     every = [list(_numbers(m)) for m in mixtures]
     size = np.max([[np.abs(n.values).max() for n in numbers] for numbers in every], axis=0)
-    names = [n.parameter for n in every[0]]
-    own = [[j for j, other in enumerate(names) if other == name] for name in dict.fromkeys(names)]
-    apart = [p for j in own for p in ([j] if size[j].max() <= 20 * size[j].min() else [[i] for i in j])]
-    return apart if len(apart) <= most else own
+    panels = []
+    for name in dict.fromkeys(n.parameter for n in every[0]):
+        own = [j for j, n in enumerate(every[0]) if n.parameter == name]
+        apart = []
+        for j in sorted(own, key=lambda j: -size[j]):
+            if apart and size[apart[-1][0]] <= 5 * size[j]: apart[-1].append(j)
+            else: apart.append([j])
+        panels += sorted(map(sorted, apart))
+    return panels
 
 # %% ../nbs/90_plots.ipynb #9703ad84
 #| code-fold: true
 #| code-summary: "_in_rows"
 def _in_rows(widths, ax, labels):
-    "Axes of at least these widths in inches, in rows, with room for a legend above; all in the place of ax, if that is given."
-    wide = max(7 if ax is None else ax.get_window_extent().width / ax.figure.dpi, *widths)
-    rows = [[]]
-    for w in widths: rows.append([w]) if rows[-1] and sum(rows[-1]) + w > wide else rows[-1].append(w)
-    wide = wide if len(rows) > 1 or ax is not None else max(5, sum(rows[0]))
-    top = 0.1 + 0.2 * -(-len(labels) // _columns(labels, wide))
-    fig = plt.figure(figsize=(wide, top + (2.6 if len(rows) == 1 else 1.9) * len(rows))) if ax is None else ax.figure
-    spec = fig.add_gridspec(1, 1)[0] if ax is None else _place_of(ax)
-    gaps = {} if fig.get_layout_engine() else {"wspace": 0.4, "hspace": 0.5}
-    grid = spec.subgridspec(1 + len(rows), 1, height_ratios=[top] + [1.9] * len(rows), **gaps)
-    places = [place for i, row in enumerate(rows) for place in _in_row(grid[i + 1], row, max(map(sum, rows)), len(rows), gaps)]
+    """Axes of at least these widths in inches, in rows, below the room of a legend, which is returned too.
+
+    All lie in the place of ax, if that is given."""
+    most, rows = _width(ax), [[]]
+    even = min(most, sum(widths) / np.ceil(sum(widths) / most) + max(widths) / 2) # rows of about one length
+    for w in widths: rows.append([w]) if rows[-1] and sum(rows[-1]) + w > even else rows[-1].append(w)
+    wide = max(5, *map(sum, rows)) if ax is None else most
+    high = (2.6 if len(rows) == 1 else 1.9) * len(rows) if ax is None else ax.get_window_extent().height / ax.figure.dpi
+    room = _room_of_legend(labels, wide - (0.7 if ax is None else 0.1), np.inf if ax is None else high)
+    fig = plt.figure(figsize=(wide, high + room[-1])) if ax is None else ax.figure
+    first, places = _grid_of(fig, ax, rows, high + room[-1] * (ax is None), room[-1])
+    return [first, *(_inked(fig.add_subplot(p)) for p in places[1:])], room
+
+def _grid_of(fig, ax, rows, high, top):
+    "The first axes, and the places of all, in a grid whose first row, of `top` inches, is free."
+    n, spec = 1 + len(rows), fig.add_gridspec(1, 1)[0] if ax is None else _place_of(ax)
+    tight = fig.get_layout_engine() is None
+    left = high * n / (1.5 * n - 0.5) if tight else high - 0.45 * len(rows) # without what stands between the rows
+    ratios = [top] + [max(0.15, (left - top) / len(rows))] * len(rows)
+    grid = spec.subgridspec(n, 1, height_ratios=ratios, **{"hspace": 0.5} if tight else {})
+    places = [place for i, row in enumerate(rows) for place in _in_row(grid[i + 1], row, max(map(sum, rows)), tight)]
     first = _inked(fig.add_subplot(places[0])) if ax is None else ax
     first.set_subplotspec(places[0])
-    return [first, *(_inked(fig.add_subplot(p)) for p in places[1:])], wide
+    return first, places
 
-def _in_row(spec, row, wide, rows, gaps):
-    "The places of one row; the last row of several is not stretched."
-    rest = [wide - sum(row)] if rows > 1 and wide - sum(row) > 0.5 else []
-    grid = spec.subgridspec(1, len(row + rest), width_ratios=row + rest, **{k: v for k, v in gaps.items() if k == "wspace"})
+def _in_row(spec, row, wide, tight):
+    "The places of one row, which is not stretched by half."
+    rest = [wide - sum(row)] if wide > 1.5 * sum(row) else []
+    grid = spec.subgridspec(1, len(row + rest), width_ratios=row + rest, **{"wspace": 0.4} if tight else {})
     return [grid[0, j] for j in range(len(row))]
 
 def _place_of(ax):
@@ -325,22 +369,37 @@ def _place_of(ax):
 # %% ../nbs/90_plots.ipynb #d55faa48
 #| code-fold: true
 #| code-summary: "_legend_over"
-def _legend_over(ax, handles, wide):
+def _legend_over(ax, handles, room):
     "One legend for all the panels, above the first; the row that is free there is its room."
-    labels = [h.get_label() for h in handles]
-    legend = ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, labelcolor=_ink(ax),
-                       ncols=_columns(labels, wide), columnspacing=1.2)
+    legend = _place_legend(ax, handles, room, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3)
     legend.set_in_layout(False)
 
 def _patches(looks):
     return [Patch(facecolor=a.colour, hatch=a.hatch, edgecolor="white", linewidth=0, label=a.name) for a in looks]
 
-# %% ../nbs/90_plots.ipynb #01b685fb
+# %% ../nbs/90_plots.ipynb #e2f204cd
+#| code-fold: true
+#| code-summary: "_cut"
+def _label_room(numbers): return 0.14 + 0.075 * max(len(n.label) for n in numbers) # inches
+
+def _room(numbers):
+    "The inches that a panel needs for its labels and bars."
+    return 0.55 + len(numbers) * max(_label_room(numbers), 0.11 * len(numbers[0].values))
+
+def _width(ax): return 7 if ax is None else ax.get_window_extent().width / ax.figure.dpi
+
+def _cut(numbers, most):
+    "A panel of many numbers as several, each narrow enough for its labels; of very many as one."
+    parts = min(len(numbers), int(np.ceil((_room(numbers) - 0.55) / max(most - 0.55, 0.1))))
+    ends = np.linspace(0, len(numbers), (parts if parts <= 6 else 1) + 1).round().astype(int)
+    return [numbers[a:b] for a, b in zip(ends, ends[1:])]
+
+# %% ../nbs/90_plots.ipynb #d7580961
 #| code-fold: true
 #| code-summary: "_group_of_bars"
-def _group_of_bars(ax, numbers, looks, inches):
+def _group_of_bars(ax, numbers, looks, most):
     "Bars of some numbers side by side, with their values where these do not touch."
-    K, width = len(looks), 0.8 / max(len(n.values) for n in numbers)
+    inches, width = 0.9 * ax.get_window_extent().width / ax.figure.dpi, 0.8 / max(len(n.values) for n in numbers)
     for c, a in enumerate(looks):
         has = [(j, n) for j, n in enumerate(numbers) if n.first <= c < n.first + len(n.values)]
         if not has: continue
@@ -349,14 +408,12 @@ def _group_of_bars(ax, numbers, looks, inches):
         bars = ax.bar(place, value, 0.94 * width, color=a.colour, hatch=a.hatch, edgecolor="white", linewidth=0, label=a.name)
         text = [f"{v:.3g}" for v in value]
         if 0.068 * max(map(len, text)) < inches / len(numbers) * width: ax.bar_label(bars, text, fontsize=7, padding=1, color=_ink(ax))
-    every = max(1, round(len(numbers) * _wide_label(numbers) / inches + 0.49))
+    every = int(np.ceil(_room(numbers) / most)) if len(numbers) > 1 else 1
     ax.set_xticks(range(0, len(numbers), every), [n.label for n in numbers][::every], fontsize=8)
     ax.set_xlim(-0.5, len(numbers) - 0.5)
     ax.grid(axis="x", visible=False)
     ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.margins(y=0.14)
-
-def _wide_label(numbers): return 0.14 + 0.075 * max(len(n.label) for n in numbers)
 
 # %% ../nbs/90_plots.ipynb #172e2d88
 def plot_parameters(
@@ -365,22 +422,22 @@ def plot_parameters(
 ):                    # the axes of the first panel, which has the legend
     """Bars of a mixture's weights and of its components' parameters, a panel for each parameter.
 
-    Numbers of one parameter whose sizes differ more than 20 times have panels of their own. A covariance is one half of a
-    symmetric matrix. Raises TypeError for what is not a Mixture, or no Axes."""
+    Numbers of one parameter whose sizes differ more than five times have different panels. Of a symmetric matrix there is one
+    half. Raises TypeError for what is not a Mixture, or no Axes."""
     mixture = _mixture(mixture, "mixture")
     numbers, looks = list(_numbers(mixture)), _looks(mixture.n_components)
-    panels = [[numbers[j] for j in panel] for panel in _panels([mixture])]
-    need = [0.55 + len(p) * max(_wide_label(p), 0.11 * len(p[0].values)) for p in panels]
+    if ax is not None: _axes(ax)
+    most = _width(ax)
+    parts = [(i, part) for i, panel in enumerate(_panels([mixture])) for part in _cut([numbers[j] for j in panel], most)]
     with style():
-        if ax is not None: _axes(ax)
-        axes, wide = _in_rows(np.minimum(need, 7).tolist(), ax, [a.name for a in looks])
-        for each, panel, inches in zip(axes, panels, _inner(axes, wide)): _group_of_bars(each, panel, looks, inches)
-        _legend_over(axes[0], _patches(looks), wide)
+        axes, room = _in_rows([min(_room(part), most) for _, part in parts], ax, [a.name for a in looks])
+        first = {}
+        for each, (i, part) in zip(axes, parts):
+            if i in first: each.sharey(first[i])
+            first.setdefault(i, each)
+            _group_of_bars(each, part, looks, most)
+        _legend_over(axes[0], _patches(looks), room)
     return axes[0]
-
-def _inner(axes, wide):
-    "The widths of some axes, about, without what stands at their left."
-    return [ax.get_position().width * ax.figure.bbox.width / ax.figure.dpi * 0.95 for ax in axes]
 
 # %% ../nbs/90_plots.ipynb #9102e61e
 def plot_loglik(
@@ -418,13 +475,14 @@ def _lines(model, name, first, n, shared):
     if hasattr(model, "components"): return _looks(model.n_components)[first:first + n]
     return [a._replace(name=_at_place(name, (k,) if n > 1 else ())) for k, a in enumerate(_looks(n))]
 
-_GREY_GAP = 'not kept (keep="all" keeps them)'
+_GREY_GAP = 'not kept (keep="all")'
 
-def _path_in_panel(ax, t, values, lines): # values: (len(t), len(lines))
+def _path_in_panel(ax, t, values, lines): # values: (len(t), len(lines), …)
     "Values by iteration; what was not kept is a grey gap."
-    times, broken = _broken(t, values)
-    for a, line in zip(lines, broken.T):
-        ax.plot(times, line, label=a.name, color=a.colour, linestyle=a.dash, marker=a.marker if len(t) <= 40 or len(_gaps(t)) else "", markersize=4)
+    times, broken = _broken(t, values.reshape(len(t), len(lines), -1))
+    for a, line in zip(lines, broken.swapaxes(0, 1)):
+        drawn = ax.plot(times, line, color=a.colour, linestyle=a.dash, marker=a.marker if len(t) <= 40 or len(_gaps(t)) else "", markersize=4)
+        drawn[0].set_label(a.name)
     for i, g in enumerate(_gaps(t)):
         ax.axvspan(t[g - 1], t[g], color="#888888", alpha=0.15, linewidth=0, zorder=0, label="_" * bool(i) + _GREY_GAP)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -435,7 +493,7 @@ def plot_path(
     name: str, # a parameter: "weights", "components[0].p", or "p" where that is clear
     ax=None,   # matplotlib axes in whose place to draw; None makes a figure
 ):             # the axes of the first panel, which has the legend
-    """A parameter by iteration: one line for each component, and a panel for each number that a component has.
+    """A parameter by iteration: one line for each component, and a panel for each of up to 40 numbers that a component has.
 
     Where a trace has not kept the models, the lines break, and the gap is grey: fit with keep="all" for all of them.
     Raises TypeError for what is not a trace or no Axes, ValueError for a name that is not a parameter."""
@@ -444,15 +502,16 @@ def plot_path(
     block, first, short = _owner(steps[0].model, name)
     shared, t = _is_shared(block, short), [s.t for s in steps]
     if shared or values.ndim == 1: values = values[:, None]
-    lines, places = _lines(steps[0].model, short, first, values.shape[1], shared), _places_in(values.shape[2:], _is_square(block, short))
+    lines, entries = _lines(steps[0].model, short, first, values.shape[1], shared), _entries(block, short, values.shape[2:])
+    if len(entries) > 40: entries = [((), short)]
     with style():
         if ax is not None: _axes(ax)
         names = [a.name for a in lines] + [_GREY_GAP] * bool(len(_gaps(t)))
-        axes, wide = ([_axes(ax)], 0) if len(places) == 1 else _in_rows([2.3] * len(places), ax, names)
-        for each, place in zip(axes, places):
+        axes, room = ([_axes(ax)], None) if len(entries) == 1 else _in_rows([2.3] * len(entries), ax, names)
+        for each, (place, label) in zip(axes, entries):
             _path_in_panel(each, t, values[(slice(None), slice(None), *place)], lines)
-            each.set(xlabel="iteration t", ylabel=_at_place(name if len(places) == 1 else short, place))
-        _legend_over(axes[0], axes[0].get_legend_handles_labels()[0], wide) if wide else _legend(axes[0])
+            each.set(xlabel="iteration t", ylabel=label if room else name[:len(name) - len(short)] + label)
+        _legend_over(axes[0], axes[0].get_legend_handles_labels()[0], room) if room else _legend(axes[0], ax is None)
     return axes[0]
 
 # %% ../nbs/90_plots.ipynb #14c86e34
@@ -1156,13 +1215,13 @@ def plot_density(
     places = _places(mixture, draws, *np.ravel(_extent(draws, x)))
     heights = _at(mixture, places)
     with style():
-        ax = _axes(ax)
+        own, ax = ax is None, _axes(ax)
         if x is not None: ax.hist(np.ravel(x), _edges(x), density=True, color=_PALE, label="data")
         ax.plot(places, heights.sum(1), color=_GREY, linewidth=4, label="sum")
         for a, height in zip(_looks(mixture.n_components), heights.T):
             ax.plot(places, height, color=a.colour, linestyle=a.dash, label=a.name)
         ax.set(xlabel="x", ylabel="density", xlim=(places[0], places[-1]), ylim=(0, _ceiling(heights.sum(1), x)))
-        _legend(ax)
+        _legend(ax, own)
     return ax
 
 # %% ../nbs/90_plots.ipynb #1e68d449
@@ -1176,7 +1235,7 @@ def _plot_probabilities(mixture, x, ax):
     places = np.unique(np.linspace(low, high, min(int(high - low) + 1, 400)).round())
     heights = _at(mixture, places)
     with style():
-        ax = _axes(ax)
+        own, ax = ax is None, _axes(ax)
         if x is not None:
             seen, times = np.unique(np.ravel(x), return_counts=True)
             ax.bar(seen, times / times.sum(), 0.9, color=_PALE, label="data")
@@ -1185,7 +1244,7 @@ def _plot_probabilities(mixture, x, ax):
         ax.plot(places, heights.sum(1), linestyle="", color=_GREY, marker="_", markeredgewidth=3, markersize=max(4, min(14, 280 / len(places))), label="sum", zorder=1.9)
         ax.set(xlabel="x", ylabel="probability", ylim=(0, None))
         ax.xaxis.get_major_locator().set_params(integer=True)
-        _legend(ax)
+        _legend(ax, own)
     return ax
 
 # %% ../nbs/90_plots.ipynb #6192213c
@@ -1400,7 +1459,7 @@ def plot_ellipses(
             ax.plot(*mean, color=a.colour, linestyle=a.dash, marker=a.marker, markersize=12, markeredgecolor="white", label=a.name)
             ax.text(*mean, str(k), color="white", fontsize=7, ha="center", va="center", clip_on=True)
         _map(ax, *_extent(draws, x))
-        if own: _legend(ax)
+        if own: _legend(ax, own)
     return ax
 
 # %% ../nbs/90_plots.ipynb #126deb9d
@@ -1606,3 +1665,50 @@ def _box(x):
                  orientation="h", yaxis="y2", width=1, line=dict(color=PALETTE[0], width=2), fillcolor="#E6ECF3", name="")
     return [box, go.Scatter(x=_short(far), y=[0] * len(far), yaxis="y2", mode="markers",
                             hovertemplate="%{x}<extra></extra>", marker=dict(color=PALETTE[0], size=7, symbol="circle-open"))]
+
+# %% ../nbs/90_plots.ipynb #3da8b6ff
+#| code-fold: true
+#| code-summary: "_top"
+def _top(values):
+    "The upper end of what is worth seeing of some criteria: all, or 2.5 times as far from the best as the middle of the better ones."
+    values = np.sort(values)
+    if len(values) < 4: return np.inf
+    reach = 2.5 * (np.quantile(values, 0.4) - values[0])
+    return np.inf if values[-1] <= values[0] + 3 * reach or reach == 0 else values[0] + reach
+
+# %% ../nbs/90_plots.ipynb #50d37cbc
+def plot_criterion(
+    lines: dict, # label → pairs (number of components, criterion)
+    best: tuple, # the pair to put a ring round
+    ylabel: str, # what the criterion is
+    ax=None,     # matplotlib axes to draw on; None makes some
+):               # the axes
+    """A criterion against the number of components, one line for each label, and a ring round the best.
+
+    Lines that run over each other differ in width as well as in colour and dash. What lies far above the others
+    is beyond the picture, and marked. Raises TypeError for no Axes."""
+    values = np.array([v for pairs in lines.values() for _, v in pairs])
+    top = _top(values[np.isfinite(values)])
+    with style():
+        own, ax = ax is None, _axes(ax, figsize=(6.5, 3.6))
+        for i, (label, pairs) in enumerate(lines.items()):
+            a, thin = look(i, max(len(lines), 4)), i / max(len(lines) - 1, 1)
+            k, v = np.array([p for p in pairs if np.isfinite(p[1])], float).reshape(-1, 2).T
+            ax.plot(k, v, color=a.colour, linestyle=a.dash, marker=a.marker, linewidth=3.4 - 2.2 * thin, markersize=8 - 4 * thin,
+                    label=label + (" (beyond)" if len(v) and (v > top).all() else ""))
+            _beyond(ax, k[v > top], top, a.colour, i)
+        ax.plot(*best, "o", markersize=15, color="none", markeredgecolor=_ink(ax), label="best")
+        ax.set(xlabel="components", ylabel=ylabel, xticks=sorted({k for pairs in lines.values() for k, _ in pairs}))
+        if np.isfinite(top): _cut_off(ax, values, top)
+        ax.legend(labelcolor=_ink(ax), **{"bbox_to_anchor": (1, 1), "loc": "upper left"} if own else {"loc": "best"})
+    return ax
+
+def _beyond(ax, k, top, colour, i):
+    "Marks at the upper edge, beside each other, for values that lie beyond it."
+    ax.plot(k + 0.07 * i, np.full(len(k), top), "^", color=colour, markersize=6, clip_on=False, zorder=5, label="_beyond")
+
+def _cut_off(ax, values, top):
+    "The limits of the axis, and a note on what lies beyond."
+    low, far = np.nanmin(values), values[np.isfinite(values) & (values > top)]
+    ax.set_ylim(low - 0.08 * (top - low), top)
+    ax.set_title(f"▲ beyond: {len(far)} of {len(values)}, up to {far.max():.5g}", fontsize=8, loc="right", color=_ink(ax))
