@@ -146,9 +146,9 @@ def _broken(t, values):
 def _not_kept(steps):
     "Which models a trace did not keep, in words; nothing if it kept all."
     t = [s.t for s in steps]
-    gaps = [f"{t[i - 1] + 1} to {t[i] - 1}" for i in _gaps(t) if t[i] > t[i - 1] + 1]
+    gaps = [f"{t[i - 1] + 1}–{t[i] - 1}" for i in _gaps(t) if t[i] > t[i - 1] + 1]
     several = gaps if len(gaps) < 3 else [gaps[0], "…", gaps[-1]]
-    return f' (not kept: t = {", ".join(several)}; keep="all")' if gaps else ""
+    return f' ({", ".join(several)} not kept: keep="all")' if gaps else ""
 
 # %% ../nbs/90_plots.ipynb #c5c855a1
 #| code-fold: true
@@ -179,9 +179,13 @@ def _axes(ax, **size):
     if isinstance(ax, plt.Axes): return ax
     raise TypeError(f"ax must be matplotlib Axes; got an object of type {type(ax).__name__}")
 
-def _inked(ax):
-    "Ticks are made when they are drawn, by then in another style."
-    ax.tick_params(colors=STYLE["xtick.color"], which="both")
+def _inked(ax, like=None):
+    "New axes in the colours of the course, or of other axes. Ticks are made when they are drawn, by then in another style."
+    ax.tick_params(colors=_ink(like or ax), which="both")
+    if like is None: return ax
+    ax.set_facecolor(like.get_facecolor())
+    for part in (ax.xaxis.label, ax.yaxis.label, ax.title): part.set_color(_ink(like))
+    for side, spine in ax.spines.items(): spine.set(edgecolor=like.spines[side].get_edgecolor(), visible=like.spines[side].get_visible())
     return ax
 
 def _ink(ax): return ax.xaxis.label.get_color() # what can be read on these axes
@@ -340,8 +344,11 @@ def _in_rows(widths, ax, labels):
     room = _room_of_legend(labels, wide - (0.7 if ax is None else 0.1), np.inf if ax is None else high)
     fig = plt.figure(figsize=(wide, high + room[-1])) if ax is None else ax.figure
     first, places = _grid_of(fig, ax, rows, high + room[-1] * (ax is None), room[-1])
-    return [first, *(_inked(fig.add_subplot(p)) for p in places[1:])], room
+    return [first, *(_inked(fig.add_subplot(p), first) for p in places[1:])], room
 
+# %% ../nbs/90_plots.ipynb #f49d233e
+#| code-fold: true
+#| code-summary: "_grid_of"
 def _grid_of(fig, ax, rows, high, top):
     "The first axes, and the places of all, in a grid whose first row, of `top` inches, is free."
     n, spec = 1 + len(rows), fig.add_gridspec(1, 1)[0] if ax is None else _place_of(ax)
@@ -587,7 +594,7 @@ def _move(fig, frames, note=""):
     button = dict(label="Play", method="animate", args=[None, _frame(700) | dict(fromcurrent=True)])
     fig.frames = frames
     fig.update_layout(
-        sliders=[dict(active=0, x=0, len=1, y=0, pad=dict(t=58, b=4), currentvalue=dict(prefix="t = ", suffix=note), steps=steps)],
+        sliders=[dict(active=0, x=0, len=1, y=0, pad=dict(t=58, b=4), currentvalue=dict(prefix="t = ", suffix=note, font=dict(size=10 if note else 13)), steps=steps)],
         updatemenus=[dict(type="buttons", showactive=False, x=1, xanchor="right", y=0, yanchor="top",
                           pad=dict(t=36, r=0), bgcolor="white", buttons=[button])])
     return fig
@@ -652,17 +659,15 @@ def _reach(mixtures, panel):
 # %% ../nbs/90_plots.ipynb #37ce885c
 #| code-fold: true
 #| code-summary: "_panel_axes"
-def _panel_axes(mixtures, panels, low, row):
-    "Axes of parameters for a plotly figure: three panels to a row, the last of which begins at `low`."
-    axes, numbers = {}, list(_numbers(mixtures[0]))
-    rows = -(-len(panels) // 3)
+def _panel_axes(mixtures, panels, row, high):
+    "Axes of parameters for a plotly figure: three panels to a row; a row has these shares of the picture, a panel in it `high`."
+    axes, numbers, many = {}, list(_numbers(mixtures[0])), min(3, len(panels))
     for i, panel in enumerate(panels):
         at, across = divmod(i, 3)
-        many = min(3, len(panels))
-        left, bottom = across / many, low + (rows - 1 - at) * row
+        left, bottom = across / many, ((len(panels) - 1) // 3 - at) * row
         axes[f"xaxis{i + 2}"] = _AXIS | dict(tickvals=list(range(len(panel))), ticktext=[numbers[j].label for j in panel], showgrid=False,
                                              anchor=f"y{i + 2}", domain=[left + 0.06 * (across > 0), left + 1 / many])
-        axes[f"yaxis{i + 2}"] = _AXIS | dict(range=_reach(mixtures, panel), domain=[bottom, bottom + 0.68 * row], anchor=f"x{i + 2}", nticks=5)
+        axes[f"yaxis{i + 2}"] = _AXIS | dict(range=_reach(mixtures, panel), domain=[bottom, bottom + high], anchor=f"x{i + 2}", nticks=5)
     return axes
 
 # %% ../nbs/90_plots.ipynb #7f183441
@@ -679,17 +684,15 @@ def iterations(
     models = [s.model for s in steps]
     seen, labels, axis = _distinct(models[0].check(x))
     panels = _panels(models)
-    rows = -(-len(panels) // 3)
     frames = [go.Frame(name=str(s.t), data=_shares(s.model, seen) + _heights(s.model, panels),
                        layout=dict(title=_loglik_title(s))) for s in steps]
-    upper = 205 # of the figure's 520 pixels, where one row of parameters lies below
-    height = 315 + 205 * rows
-    below = 1 - (upper - 45) / (height - 116)
+    rows, head = -(-len(panels) // 3), _head(steps[0], models[0].n_components)
+    inner = 257 + 147 * rows # pixels: 160 of the responsibilities, 97 below them, and the rows of parameters
     fig = _figure(
-        frames[0].data, height=height, barmode="overlay", title=_loglik_title(steps[0]), margin=dict(l=50, r=12, t=66, b=50),
+        frames[0].data, height=inner + head["margin"]["t"] + 50, barmode="overlay",
         xaxis=_AXIS | dict(title=_title(axis), tickvals=list(range(len(seen))), ticktext=labels, showgrid=False),
-        yaxis=_AXIS | dict(title=_title("responsibility"), range=[0, 1], domain=[below, 1]),
-        **_panel_axes(models, panels, 0, (below - 0.06) / rows))
+        yaxis=_AXIS | dict(title=_title("responsibility"), range=[0, 1], domain=[1 - 160 / inner, 1]),
+        **head, **_panel_axes(models, panels, 147 / inner, (147 if rows == 1 else 100) / inner))
     return _move(fig, frames, _not_kept(kept))
 
 # %% ../nbs/90_plots.ipynb #f3e2e338
