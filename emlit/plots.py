@@ -185,6 +185,7 @@ def _inked(ax, like=None):
     if like is None: return ax
     ax.set_facecolor(like.get_facecolor())
     for part in (ax.xaxis.label, ax.yaxis.label, ax.title): part.set_color(_ink(like))
+    for axis in ("x", "y"): ax.grid(getattr(like, f"{axis}axis").get_gridlines()[0].get_visible(), axis=axis)
     for side, spine in ax.spines.items(): spine.set(edgecolor=like.spines[side].get_edgecolor(), visible=like.spines[side].get_visible())
     return ax
 
@@ -702,6 +703,15 @@ def _loglik_title(step):
     "ℓ_t, for the top of a figure."
     text = f"ℓ = {step.loglik:.4f} at t = {step.t}".replace("-", "−")
     return dict(text=text, x=0.5, y=0.985, yanchor="top", font=dict(size=15))
+
+# %% ../nbs/90_plots.ipynb #cb3a6ba7
+#| code-fold: true
+#| code-summary: "_head"
+def _head(step, entries):
+    "ℓ_t at the top, and room for a legend of so many entries, two of which stand side by side on a phone."
+    rows = (min(entries, 13) + 1) // 2
+    legend = dict(orientation="h", x=0, xanchor="left", y=1.01, yanchor="bottom", font=dict(size=12))
+    return dict(title=_loglik_title(step), legend=legend, margin=dict(l=50, r=12, t=38 + 20 * rows, b=50))
 
 # %% ../nbs/90_plots.ipynb #79bd7346
 #| code-fold: true
@@ -1351,15 +1361,6 @@ def density_steps(
                   yaxis2=dict(range=[-1.4, 1.4], domain=[0, 0.13], visible=False, fixedrange=True),
                   **_head(steps[0], len(parts[0]) - 1))
     return _move(fig, frames, _not_kept(kept))
-
-# %% ../nbs/90_plots.ipynb #4f041b23
-#| code-fold: true
-#| code-summary: "_head"
-def _head(step, entries):
-    "ℓ_t at the top, and room for a legend of so many entries, two of which stand side by side on a phone."
-    rows = (min(entries, 13) + 1) // 2
-    legend = dict(orientation="h", x=0, xanchor="left", y=1.01, yanchor="bottom", font=dict(size=12))
-    return dict(title=_loglik_title(step), legend=legend, margin=dict(l=50, r=12, t=38 + 20 * rows, b=50))
 
 # %% ../nbs/90_plots.ipynb #24e72457
 #| code-fold: true
