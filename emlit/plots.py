@@ -269,8 +269,10 @@ def _values(steps, name):
 #| code-fold: true
 #| code-summary: "_is_shared, _is_square"
 def _is_shared(block, name):
-    "Is it one covariance for all components?"
-    return name == "cov" and str(getattr(block, "structure", "")).startswith("tied")
+    "Is it one for all components of a block: a tied covariance, or an array that has no row for each?"
+    if block is None: return False
+    if name == "cov" and str(getattr(block, "structure", "")).startswith("tied"): return True
+    return np.shape(block.parameters()[name])[:1] != (block.n_components,)
 
 def _is_square(block, name):
     "Is it a symmetric matrix for each component, of which one half says all?"

@@ -340,3 +340,31 @@ def test_a_grid_without_far_values_is_shown_whole():
     table = {"full": [(1, 10.), (2, 8.), (3, 9.)], "tied": [(1, 10.), (2, 8.5), (3, 8.7)]}
     axes = plots.plot_criterion(table, (2, 8.), "BIC")
     assert axes.get_ylim()[0] < 8 and axes.get_ylim()[1] > 10 and not axes.get_title(loc="right")
+
+
+# models and families of one's own
+
+def test_a_model_that_is_no_mixture_has_a_path_too():
+    from linkage import Linkage
+    trace = fit(Linkage(.5), [125, 18, 20, 34], tol=1e-10)
+    axes = plots.plot_path(trace, "theta")
+    assert [a.get_label() for a in axes.lines] == ["theta"]
+    assert_array_equal(axes.lines[0].get_ydata(), [s.model.theta for s in trace.steps])
+    assert_array_equal(plots.plot_loglik(trace).lines[0].get_ydata(), trace.logliks)
+    with pytest.raises(TypeError, match="mixture must be a Mixture"): plots.plot_parameters(trace)
+
+def test_what_a_family_of_ones_own_shares_is_said_of_each_component():
+    from dataclasses import dataclass
+    from emlit import Family
+
+    @dataclass(frozen=True)
+    class Equal(Family):
+        mean: np.ndarray # (K,)
+        std: float       # one for all
+        @property
+        def n_components(self): return len(self.mean)
+        def log_prob(self, x): return Normal(self.mean, np.full(len(self.mean), self.std)).log_prob(x)
+    mixture = Mixture([.5, .5], Equal([0., 3.], 2.))
+    drawn = bars(plots.plot_parameters(mixture))
+    assert drawn["std", "component 0"] == drawn["std", "component 1"] == 2 and drawn["mean", "component 1"] == 3
+    assert [a.get_label() for a in plots.plot_path([*fit(ours.model_, faithful, max_iter=1, tol=0).steps], "cov").lines] == ["all components"]
