@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy.linalg import solve_triangular
+
 from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin, clone
@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import families, selection
 from .acceleration import METHODS
-from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
+from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance, require
 from .chunks import Chunks, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, fit
@@ -370,11 +370,10 @@ class _Fitted(_Checked):
 
     def sample(self, n_samples=1):
         "n_samples draws, (n_samples, d), and the component behind each, (n_samples,), in the order of the components."
-        check_is_fitted(self)
+        model = self._mixture(draws=True)
         try: n = as_count(n_samples, "n_samples", least=1)
         except ValueError as error: raise ValueError(f"Invalid value for 'n_samples': {error}") from None
-        rng, model = _as_generator(self.random_state), self._mixture()
-        x, y = model.sample(rng, n)
+        x, y = model.sample(_as_generator(self.random_state), n)
         order = np.argsort(y, kind="stable")
         return x.reshape(n, -1)[order], y[order]
 
@@ -384,12 +383,10 @@ def _inverse(array, structure):
     return np.linalg.inv(array) if structure in ("full", "tied") else 1 / array
 
 # %% ../nbs/11_estimators.ipynb #27bba1dc
-def _precisions_cholesky(cov, structure):
+def _precisions_cholesky(block):
     "U with U Uᵀ = Σ⁻¹, upper triangular; or one over the standard deviations."
-    if structure not in ("full", "tied"): return 1 / np.sqrt(cov)
-    d = cov.shape[-1]
-    U = [solve_triangular(L, np.eye(d), lower=True).T for L in np.linalg.cholesky(cov).reshape(-1, d, d)]
-    return np.reshape(U, cov.shape)
+    if block.structure not in ("full", "tied"): return 1 / np.sqrt(block.cov)
+    return block._inverse.swapaxes(-1, -2).copy() # Σ = L Lᵀ, and U = L⁻ᵀ
 
 # %% ../nbs/11_estimators.ipynb #86688c1d
 def _in_shape(value, name, shape):
@@ -415,6 +412,38 @@ def _read_precisions(value, structure, K, d):
         if not least > 0: raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {least:.6g}")
     cov = np.linalg.inv(P)
     return (cov + cov.swapaxes(-1, -2)) / 2
+
+# %% ../nbs/11_estimators.ipynb #42c4d0fe
+def _triangles(U, structure):
+    "Lower triangles L with L Lᵀ = (U Uᵀ)⁻¹. Raises ValueError for a U that is no triangle with a diagonal above 0."
+    for k, u in enumerate(U.reshape(-1, *U.shape[-2:])):
+        if not (np.diagonal(u) > 0).all() or np.tril(u, -1).any() and np.triu(u, 1).any():
+            name = "precisions_cholesky_" if structure == "tied" else f"precisions_cholesky_[{k}]"
+            raise ValueError(f"{name} must be a triangle with a diagonal above 0, U with U Uᵀ = Σ⁻¹; got\n{u}")
+    R = np.linalg.qr(np.linalg.inv(U))[1]
+    return (R * np.sign(np.diagonal(R, axis1=-2, axis2=-1))[..., None]).swapaxes(-1, -2)
+
+def _from_precisions(U, structure):
+    "Covariances, and their factors or standard deviations, from precisions_cholesky_."
+    if structure in ("full", "tied"): L = _triangles(U, structure)
+    else:
+        require(U > 0, U, "precisions_cholesky_", "above 0")
+        L = 1 / U
+    with np.errstate(over="ignore", under="ignore"): cov = L @ L.swapaxes(-1, -2) if structure in ("full", "tied") else L**2
+    require(np.isfinite(cov), cov, "the covariances that follow from precisions_cholesky_", "finite")
+    return cov, L
+
+# %% ../nbs/11_estimators.ipynb #1f0f47fb
+def _normals(means, structure, precisions_cholesky_=None, covariances_=None):
+    "Normal components from the attributes of an estimator, of which one of the last two is given; errors name them."
+    means = as_array(means, "means_", ndim=(2,))
+    shape = families._cov_shapes(*means.shape)[structure]
+    if covariances_ is None: cov, L = _from_precisions(_in_shape(precisions_cholesky_, "precisions_cholesky_", shape), structure)
+    else:
+        cov = _in_shape(covariances_, "covariances_", shape)
+        L = families._factor(cov, structure, "covariances_")
+    any_cov = np.broadcast_to(np.eye(means.shape[1]) if structure in ("full", "tied") else 1.0, shape)
+    return MultivariateNormal(means, any_cov, structure)._with(cov=cov, _scale=L)
 
 # %% ../nbs/11_estimators.ipynb #ee364a47
 def _sketch(X, w, labels, rng, K):
@@ -497,6 +526,9 @@ class GaussianMixture(_Gaussian):
     1e-8 (chapter 3 counts how often it fails). With warm_start, fits go on as one run that was never cut. After `fit`: weights_, means_, covariances_,
     precisions_, precisions_cholesky_, converged_, n_iter_, lower_bound_ (ℓ per row of these very parameters), lower_bounds_,
     n_features_in_, feature_names_in_; and reason_, trace_ (a `Trace`), model_ (a `Mixture`).
+    The first three and precisions_cholesky_ may be set by hand, also without a fit. Densities then follow
+    precisions_cholesky_ if that was set, as in scikit-learn, and covariances_ otherwise; `sample` draws by covariances_.
+    Raises ValueError, when asked, for an attribute of the wrong shape or one that is no distribution, covariance or triangle.
     Source: sklearn.mixture.GaussianMixture, whose parameters, attributes and methods it takes over."""
 
     def __init__(
@@ -546,18 +578,25 @@ class GaussianMixture(_Gaussian):
         "The result under scikit-learn's names, as copies that may be changed."
         block = model.components[0]
         self.weights_, self.means_, self.covariances_ = model.weights.copy(), block.mean.copy(), block.cov.copy()
-        self.precisions_cholesky_ = _precisions_cholesky(block.cov, block.structure)
+        self.precisions_cholesky_ = _precisions_cholesky(block)
         self.precisions_ = _inverse(block.cov, block.structure)
 
-    def _mixture(self):
+    def _own(self):
+        "Which attributes somebody has set: all of them without a fit, after one those that differ from its."
+        names, model = ["weights_", "means_", "covariances_", "precisions_cholesky_"], getattr(self, "model_", None)
+        fitted = [None] * 4 if model is None else [*model.parameters().values(), _precisions_cholesky(model.components[0])]
+        return {name for name, old in zip(names, fitted) if hasattr(self, name) and not np.array_equal(getattr(self, name), old)}
+
+    def _mixture(self, draws=False):
         "The mixture that the attributes describe: the fitted one, unless somebody changed them."
-        model = getattr(self, "model_", None)
-        if not hasattr(self, "covariances_"):
-            U = np.asarray(self.precisions_cholesky_)
-            self.covariances_ = _inverse(U @ U.swapaxes(-1, -2) if self.covariance_type in ("full", "tied") else U**2, self.covariance_type)
-        mine = self.weights_, self.means_, self.covariances_
-        if model is not None and all(map(np.array_equal, mine, model.parameters().values())): return model
-        return Mixture(self.weights_, MultivariateNormal(self.means_, self.covariances_, self.covariance_type))
+        check_is_fitted(self)
+        own = self._own()
+        if not own: return self.model_
+        known = hasattr(self, "covariances_") # scikit-learn draws from these, and takes densities from the others
+        name = "precisions_cholesky_" if not known or "precisions_cholesky_" in own and not draws else "covariances_"
+        block = _normals(self.means_, self.covariance_type, **{name: getattr(self, name)})
+        weights = as_distribution(_in_shape(self.weights_, "weights_", (block.n_components,)), "weights_")
+        return Mixture(weights, block)
 
 # %% ../nbs/11_estimators.ipynb #68569340
 _FAMILIES = {"bernoulli": families.Bernoulli, "binomial": families.Binomial, "categorical": families.Categorical,
@@ -675,11 +714,16 @@ class _AnyFamily(_Fitted):
 
     def _resume(self, X, w):
         "The last result as a start."
-        if self.model_.n_components != self._size(): raise ValueError("warm_start must go on with the same n_components as the last fit")
-        self.model_.check(self._data(X))
-        return self.model_
+        old = self._mixture()
+        if old.n_components != self._size(): raise ValueError("warm_start must go on with the same n_components as the last fit")
+        old.check(self._data(X))
+        return old
 
-    def _mixture(self): return self.model_
+    def _mixture(self, draws=False):
+        "The fitted mixture, with other weights if somebody has set them."
+        check_is_fitted(self)
+        if np.array_equal(self.weights_, self.model_.weights): return self.model_
+        return self.model_.replace({"weights": as_distribution(_in_shape(self.weights_, "weights_", (self.model_.n_components,)), "weights_")})
 
 # %% ../nbs/11_estimators.ipynb #22384e07
 class MixtureModel(_AnyFamily):
@@ -784,19 +828,15 @@ class Selection:
         return f"<table><thead>{head.replace('td>', 'th>')}</thead><tbody>{''.join(rows)}</tbody></table>"
 
     def plot(self, ax=None):
-        "The criterion against the number of components, a line for each structure, and a ring round the best. Returns the axes."
-        from emlit.plots import MARKERS, PALETTE, plt
-        ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")[1] if ax is None else ax
-        for i, structure in enumerate(dict.fromkeys(row["structure"] for row in self.table)):
-            cells = [row for row in self.table if row["structure"] == structure and self.criterion in row]
-            ax.plot([r["n_components"] for r in cells], [r[self.criterion] for r in cells],
-                    color=PALETTE[i % len(PALETTE)], marker=MARKERS[i % len(MARKERS)], label=structure)
+        """The criterion against the number of components, a line for each structure, and a ring round the best.
+
+        Values far above the others lie beyond the picture, which marks them and says how many. As every plot here, it leaves
+        the figure to pyplot. Returns the axes."""
+        from emlit.plots import plot_criterion
         winner = self.table[self.order[0]]
-        ax.plot(winner["n_components"], winner[self.criterion], "o", markersize=14, color="none", markeredgecolor=PALETTE[0], label="best")
-        ax.set(xlabel="components", ylabel=f"{self.criterion.upper()} (smaller is better)",
-               xticks=sorted({row["n_components"] for row in self.table}))
-        ax.legend()
-        return ax
+        lines = {str(s or self.criterion): [(r["n_components"], r[self.criterion]) for r in self.table if r["structure"] == s and self.criterion in r]
+                 for s in dict.fromkeys(row["structure"] for row in self.table)}
+        return plot_criterion(lines, (winner["n_components"], winner[self.criterion]), f"{self.criterion.upper()} (smaller is better)", ax)
 
 # %% ../nbs/11_estimators.ipynb #b04ffdef
 def select(

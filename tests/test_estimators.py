@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import emlit
-from emlit import Chunks, GaussianMixture, MixtureModel, MultivariateNormal, Normal, Poisson, select
+from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, select
 from emlit.data import load_deaths, load_faithful, load_iris
 
 Sklearn = sklearn.mixture.GaussianMixture
@@ -148,6 +148,117 @@ def test_attributes_may_be_set_by_hand():
     assert_allclose(h.score_samples(faithful), g.score_samples(faithful), rtol=1e-10)
     g.means_ += 100
     assert g.score(faithful) < -100
+
+_THEIRS = {"tied_diag": "diag", "tied_spherical": "spherical"} # scikit-learn's structure that can say the same
+
+def _theirs(g, **changed):
+    "scikit-learn's class with the attributes of g, a structure of ours written out in one of theirs."
+    s, K = Sklearn(g.n_components, covariance_type=_THEIRS.get(g.covariance_type, g.covariance_type), random_state=0), g.n_components
+    for name in ("weights_", "means_", "covariances_", "precisions_cholesky_"):
+        value = changed.get(name, getattr(g, name))
+        setattr(s, name, np.array([value] * K) if g.covariance_type in _THEIRS and name[0] in "cp" else np.array(value))
+    return s
+
+def _same_densities(ours, theirs, X):
+    assert_allclose(ours.score_samples(X), theirs.score_samples(X), rtol=1e-9, atol=1e-11)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-7, atol=1e-12)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+    assert_allclose(ours.score(X), theirs.score(X), rtol=1e-9)
+
+@each_structure
+def test_precisions_cholesky_alone_is_set_after_a_fit(structure):
+    g = GaussianMixture(3, covariance_type=structure, random_state=0).fit(iris)
+    before, drawn = g.score(iris), g.sample(50)[0]
+    g.precisions_cholesky_ = g.precisions_cholesky_ / 2
+    _same_densities(g, _theirs(g), iris)
+    wide = Mixture(g.weights_, MultivariateNormal(g.means_, 4 * g.covariances_, structure)) # standard deviations twice as large
+    assert_allclose(g.score_samples(iris), wide.log_prob(iris), rtol=1e-9)
+    assert_allclose(g.bic(iris), -2 * 150 * g.score(iris) + g._n_parameters() * np.log(150), rtol=1e-12)
+    assert_array_equal(g.sample(50)[0], drawn) # as in scikit-learn, draws follow covariances_
+    g.precisions_cholesky_ = g.precisions_cholesky_ * 2 # back, to the bit
+    assert g.score(iris) == before
+
+@each_structure
+def test_a_model_is_made_without_a_fit(structure):
+    fitted = GaussianMixture(3, covariance_type=structure, random_state=0).fit(iris)
+    for names in (("precisions_cholesky_",), ("covariances_",), ("covariances_", "precisions_cholesky_")):
+        g = GaussianMixture(3, covariance_type=structure, random_state=0)
+        for name in ("weights_", "means_", *names): setattr(g, name, getattr(fitted, name))
+        state = {k: np.copy(v) for k, v in vars(g).items()}
+        _same_densities(g, _theirs(fitted), iris)
+        assert_allclose(g.sample(20)[0], fitted.sample(20)[0])
+        assert g.bic(iris) == pytest.approx(fitted.bic(iris), rel=1e-10)
+        assert vars(g).keys() - {"n_features_in_"} == state.keys() # asking changes nothing
+        for name, value in state.items(): assert_array_equal(getattr(g, name), value)
+        assert not hasattr(clone(g), "means_")
+        assert_array_equal(pickle.loads(pickle.dumps(g)).score_samples(iris), g.score_samples(iris))
+
+@each_structure
+def test_what_was_set_of_the_two_decides(structure):
+    g = GaussianMixture(3, covariance_type=structure, random_state=0).fit(iris)
+    U, S = g.precisions_cholesky_, g.covariances_
+    g.covariances_ = 4 * S # alone: densities and draws follow it
+    wide = _theirs(g, precisions_cholesky_=U / 2)
+    _same_densities(g, wide, iris)
+    far = g.sample(4000)[0]
+    g.precisions_cholesky_ = 3 * U # both, and they disagree: each does what it does in scikit-learn
+    _same_densities(g, _theirs(g), iris)
+    assert_array_equal(g.sample(4000)[0], far)
+    g.covariances_, g.means_, g.weights_ = S, g.means_[::-1], np.array([.2, .3, .5])
+    _same_densities(g, _theirs(g), iris)
+    g.fit(iris) # and a fit sets all of them anew
+    assert g.score(iris) == pytest.approx(g.lower_bound_, rel=1e-12) and g._mixture() is g.model_
+
+@pytest.mark.parametrize("d", [1, 2, 7])
+def test_nearly_singular_precisions_are_taken_as_they_are(d):
+    rng = np.random.default_rng(d)
+    U = np.triu(rng.normal(size=(2, d, d)) / 3, 1) + np.eye(d) * 10.0 ** rng.uniform(-9, 9, (2, 1, d))
+    ours, theirs = (cls(2) for cls in (GaussianMixture, Sklearn))
+    for m in (ours, theirs):
+        m.weights_, m.means_, m.precisions_cholesky_ = np.array([.4, .6]), rng.normal(size=(2, d)) * 0, U
+        m.covariances_ = np.array([np.eye(d)] * 2)
+    assert_allclose(ours.score_samples(x := rng.normal(size=(9, d))), theirs.score_samples(x), rtol=1e-9)
+    lower = np.linalg.cholesky(U @ U.swapaxes(-1, -2)) if d == 2 else U.swapaxes(-1, -2)
+    for m in (ours, theirs): m.precisions_cholesky_ = lower
+    assert_allclose(ours.score_samples(x), theirs.score_samples(x), rtol=1e-9)
+
+def test_warm_start_goes_on_from_what_was_set():
+    g = GaussianMixture(2, random_state=0, warm_start=True).fit(faithful)
+    g.set_params(max_iter=0).precisions_cholesky_ = g.precisions_cholesky_ / 2
+    assert_allclose(g.fit(faithful).covariances_, 4 * GaussianMixture(2, random_state=0).fit(faithful).covariances_, rtol=1e-8)
+
+@pytest.mark.parametrize("name, value, words", [
+    ("precisions_cholesky_", np.eye(2), r"precisions_cholesky_ must have shape \(2, 2, 2\); got \(2, 2\)"),
+    ("precisions_cholesky_", [[[1, 1], [1, 2]], np.eye(2)], r"precisions_cholesky_\[0\] must be a triangle with a diagonal above 0"),
+    ("precisions_cholesky_", [np.eye(2), -np.eye(2)], r"precisions_cholesky_\[1\] must be a triangle with a diagonal above 0"),
+    ("precisions_cholesky_", [np.eye(2), np.full((2, 2), np.nan)], "precisions_cholesky_ must be finite"),
+    ("precisions_cholesky_", [np.eye(2), 1e-200 * np.eye(2)], "the covariances that follow from precisions_cholesky_ must be finite"),
+    ("covariances_", [np.eye(2), -np.eye(2)], r"covariances_\[1\] must be positive definite"),
+    ("covariances_", np.eye(3), r"covariances_ must have shape \(2, 2, 2\)"),
+    ("means_", [1, 2], "means_ must be 2-D"), ("weights_", [.5, .6], "weights_ must sum to 1"), ("weights_", [1.], r"weights_ must have shape \(2,\)")])
+def test_what_cannot_be_set_is_refused_by_name(name, value, words):
+    g = GaussianMixture(2, random_state=0).fit(faithful)
+    setattr(g, name, np.asarray(value, float))
+    with pytest.raises(ValueError, match=words): g.score(faithful)
+
+@pytest.mark.parametrize("structure", ["diag", "tied_spherical"])
+def test_precisions_below_0_are_refused(structure):
+    g = GaussianMixture(2, covariance_type=structure, random_state=0).fit(faithful)
+    g.precisions_cholesky_ = -g.precisions_cholesky_
+    with pytest.raises(ValueError, match="precisions_cholesky_.* must be above 0"): g.predict(faithful)
+
+def test_what_was_not_set_is_named():
+    g = GaussianMixture(2)
+    with pytest.raises(NotFittedError): g.score(faithful)
+    g.weights_, g.means_ = np.array([.5, .5]), np.zeros((2, 2))
+    with pytest.raises(AttributeError, match="precisions_cholesky_"): g.score(faithful)
+
+def test_weights_of_other_families_may_be_set_too():
+    m = MixtureModel("poisson", 2, random_state=0).fit(np.random.default_rng(0).poisson([2, 9], (100, 2)).reshape(-1, 1))
+    m.weights_ = np.array([.9, .1])
+    assert_allclose(m.score_samples([[3], [7]]), m.model_.replace({"weights": [.9, .1]}).log_prob([3, 7]))
+    m.weights_ = np.array([.9, .2])
+    with pytest.raises(ValueError, match="weights_ must sum to 1"): m.predict([[3]])
 
 @pytest.mark.parametrize("name, value", [("weights_init", [.2, .8]), ("means_init", [[2., 55], [4, 80]]), ("precisions_init", [np.eye(2)] * 2)])
 def test_what_is_given_is_the_start(name, value):
