@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, require
-from .families import Categorical, Family, Multinomial, MultivariateNormal
+from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal
 from .mixture import Expectation, Mixture
 
 # %% ../nbs/09_starts.ipynb #766da1a9
@@ -38,6 +38,7 @@ def _template(kind, x, K, constants):
     _check_constants(kind, constants)
     columns = _columns(x, kind)
     if kind is Multinomial: return kind(**constants, p=np.full((K, *columns), 1 / columns[0]))
+    if kind is Binomial and constants["n"] is None: return kind(None, np.full(K, 0.5)) # for rows (heads, tosses)
     if kind is Categorical: return kind(_even(as_array(x, "x"), K))
     if kind is MultivariateNormal: return kind(np.zeros((K, *columns)), _unit(K, *columns, constants.get("structure", "full")), **constants)
     names = [f.name for f in fields(kind) if f.name not in kind.constants]
@@ -57,6 +58,13 @@ def _unit(K, d, structure="full"):
     if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
     shapes = {"full": [np.eye(d)] * K, "tied": np.eye(d), "diag": np.ones((K, d)), "tied_diag": np.ones(d), "spherical": np.ones(K)}
     return shapes.get(structure, 1.0)
+
+# %% ../nbs/09_starts.ipynb #f7f7526a
+def _seen_as_points(family, x, constants):
+    "The rows as recipes see them: as the family says, the first of several."
+    block = family[0] if isinstance(family, (tuple, list)) else family
+    if isinstance(block, type): block = _template(block, x, 1, constants)
+    return block.points(x)
 
 # %% ../nbs/09_starts.ipynb #07e63550
 def _read_table(r):

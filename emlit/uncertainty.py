@@ -22,7 +22,7 @@ from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
-from .starts import kmeans, kmeans_plus_plus, start
+from .starts import _seen_as_points, kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
@@ -175,7 +175,7 @@ def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, move
                 touched = tuple(range(first, first + K)) if k is None else (first + k,)
                 if f"components[{b}].{name}" not in frozen and mixture.weights[list(touched)].any():
                     r = lambda: mixture.responsibilities(x)[:, first:first + K]
-                    yield at, *(_moves(block, name, k) or _probed(block, name, k, x, r())), touched
+                    yield at, *(_moves(block.sized(x), name, k) or _probed(block, name, k, x, r())), touched
                 at += np.size(value) // (1 if k is None else K)
         first += K
 
@@ -722,13 +722,24 @@ def _counts(sample_weight, n):
         raise ValueError("sample_weight must hold whole numbers here: a bootstrap draws as many observations again")
     return w
 
+# %% ../nbs/14_uncertainty.ipynb #aab74179
+def _totals_of(model, x, rows):
+    "What `sample` is told where rows have totals of their own: those of the rows of x."
+    totals = model.totals(x) if hasattr(model, "totals") else None
+    if totals is None: return {}
+    partly = np.flatnonzero(np.isnan(totals) & ~np.isnan(x).all(axis=1))
+    if partly.size: raise ValueError(f"x must hold the totals of its rows to draw others like them; x[{partly[0]}] is {x[partly[0]]}: "
+                                     "say parametric=False")
+    return {"totals": np.where(np.isnan(totals), 0, totals)[rows]} # a row of nothing is drawn as nothing
+
 # %% ../nbs/14_uncertainty.ipynb #19d26276
 def _redraw(model, x, w, rng, parametric, labels=None, missing=None, **_):
     "A new sample of the same size, its weights and labels. Rows that are drawn anew lack and know what the old ones did."
     total = int(w.sum())
     if callable(parametric): return parametric(model, rng), None, labels
     if not parametric: return x, rng.multinomial(total, w / total).astype(float), labels
-    drawn, rows = model.sample(rng, total), np.repeat(np.arange(len(x)), w.astype(int))
+    rows = np.repeat(np.arange(len(x)), w.astype(int))
+    drawn = model.sample(rng, total, **_totals_of(model, x, rows))
     new, z = drawn if isinstance(drawn, tuple) else (drawn, None)
     if missing is not None: new = np.where(np.isnan(x)[rows], np.nan, new)
     if labels is not None: labels = np.where(np.asarray(labels)[rows] >= 0, z, -1)
@@ -828,10 +839,10 @@ def _best(null, wider, x, w, rng, n_starts, options):
     traces = [_quiet_fit(s, x, options) for s in starts]
     return max((t for t in traces if t), key=lambda t: t.loglik, default=None)
 
-def _ratio(null, wider, seed, n, n_starts, options):
+def _ratio(null, wider, seed, n, n_starts, totals, options):
     "One draw of the likelihood ratio under the smaller model."
     rng = np.random.default_rng(seed)
-    x, counts = np.unique(null.sample(rng, n)[0], axis=0, return_counts=True) # equal rows count together
+    x, counts = np.unique(null.sample(rng, n, **totals)[0], axis=0, return_counts=True) # equal rows count together
     options = {**options, "sample_weight": counts.astype(float)}
     small = _quiet_fit(null, x, options)
     large = None if small is None else _best(small.model, wider, x, options["sample_weight"], rng, n_starts, options)
@@ -884,7 +895,8 @@ def bootstrap_lrt(
     if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
                                                     f"{-statistic / 2:.6g} lower: fit it from more starts")
     options = {"keep": "ends", "tol": 1e-6, "max_iter": 500, "accelerate": "auto"} | options
-    tasks = [(small, large, seed, int(w.sum()), n_starts, options) for seed in _seeds(rng, n)]
+    totals = _totals_of(small, x, np.repeat(np.arange(len(x)), w.astype(int)))
+    tasks = [(small, large, seed, int(w.sum()), n_starts, totals, options) for seed in _seeds(rng, n)]
     draws = np.array(_spread_out(_ratio, tasks, n_jobs, progress, "likelihood ratio"))
     draws = draws[np.isfinite(draws)]
     return RatioTest(statistic, (1 + np.sum(draws >= statistic)) / (1 + len(draws)), draws, n - len(draws))
@@ -988,7 +1000,7 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     "One run from a start of its own; None if it has no maximum."
     weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
     full = filled(x) if options.get("missing") else x
-    r = recipe(full, K, np.random.default_rng(seed), **weighted)
+    r = recipe(_seen_as_points(family, full, constants), K, np.random.default_rng(seed), **weighted)
     try: first = start(family, full, r, sample_weight=sample_weight, **constants)
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
