@@ -95,9 +95,10 @@ class Family:
         return x
 
     @property
-    def form(self) -> tuple: # () where x has shape (n,); (d,) for (n, d)
-        "The shape of one observation."
-        return self.sample(np.random.default_rng(0), 1).shape[2:]
+    def event_shape(self) -> tuple: # () where x has shape (n,); (d,) for (n, d)
+        "The shape of one observation: of a draw, or as the first parameter says where nothing can be drawn."
+        try: return self.sample(np.random.default_rng(0), 1).shape[2:]
+        except (AttributeError, NotImplementedError): return np.shape(next(iter(self.parameters().values())))[1:]
 
     def totals(self, x): # (n,) or None
         "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
@@ -108,6 +109,10 @@ class Family:
 
     def points(self, x) -> np.ndarray: # (n,) or (n, d')
         "The rows as a recipe for a start sees them: those that are near each other may come from one component."
+        return x
+
+    def mended(self, x) -> np.ndarray:
+        "Rows whose missing cells were filled in one by one, for a start: as rows that can be."
         return x
 
     def marginal(self, columns) -> "Family":
@@ -348,7 +353,7 @@ def _as_totals(totals, n, family): # → (n,), or None where the family knows it
     return np.repeat(array.astype(int), n) if array.ndim == 0 else array.astype(int)
 
 # %% ../nbs/04_families.ipynb #fa52cee3
-def _shares(counts, totals): # (n, …) and (n,)
+def _proportions(counts, totals): # (n, …) and (n,)
     "Counts as shares of their totals; a row without a total gets the shares of all rows together."
     common = counts.sum(0) / max(totals.sum(), 1)
     return np.where((totals > 0).reshape(-1, *[1] * (counts.ndim - 1)), (counts.T / np.maximum(totals, 1)).T, common)
@@ -374,7 +379,7 @@ class _Rounds(Univariate):
     @property
     def needs_totals(self): return self.n is None
     @property
-    def form(self): return (2,) if self.n is None else self.p.shape[1:]
+    def event_shape(self): return (2,) if self.n is None else self.p.shape[1:]
     @property
     def _d(self): return 2 if self.n is None else super()._d
     @property
@@ -395,7 +400,8 @@ class _Rounds(Univariate):
     def _counts(self, x): return (x, self.n) if self.n is not None else x.T # heads and tosses
     def totals(self, x): return x[:, 1] if self.n is None else None
     def sized(self, x): return Binomial(int(x[:, 1].max(initial=1)), self.p) if self.n is None else self
-    def points(self, x): return _shares(*x.T) if self.n is None else x
+    def points(self, x): return _proportions(*x.T) if self.n is None else x
+    def mended(self, x): return np.column_stack([np.minimum(*x.T), x[:, 1]]) if self.n is None else x
 
     def marginal(self, columns):
         "The same family for these columns alone. With n=None: both, or the tosses alone, which say nothing."
@@ -492,7 +498,7 @@ class Categorical(Univariate):
         used = [np.count_nonzero(table.any(axis=0)) for table in self._tables]
         return self.n_components * sum(C - 1 for C in used)
     @property
-    def form(self): return (len(self.p),) if isinstance(self.p, tuple) else ()
+    def event_shape(self): return (len(self.p),) if isinstance(self.p, tuple) else ()
     @property
     def allowed(self):
         last = self.sizes - 1
@@ -585,7 +591,7 @@ class Multinomial(Family):
     @property
     def needs_totals(self): return self.n is None
     @property
-    def form(self): return self.p.shape[1:]
+    def event_shape(self): return self.p.shape[1:]
     @property
     def _d(self): return self.p.shape[1]
 
@@ -593,7 +599,7 @@ class Multinomial(Family):
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
     def totals(self, x): return x.sum(1) if self.n is None else None
     def sized(self, x): return Multinomial(int(x.sum(1).max(initial=1)), self.p) if self.n is None else self
-    def points(self, x): return _shares(x, x.sum(1)) if self.n is None else x
+    def points(self, x): return _proportions(x, x.sum(1)) if self.n is None else x
 
     def supports(self, x) -> np.ndarray: # (n,)
         "True where the counts of a row are possible and sum to n."
@@ -778,7 +784,7 @@ def _inverse_digamma(y):
     return a
 
 # %% ../nbs/04_families.ipynb #f393fa0a
-def _alike(**values): # two arrays by name → the same, of one shape
+def _same_shape(**values): # two arrays by name → the same, of one shape
     "One number stands for all of the other's. Raises ValueError for two numbers, or two shapes."
     (a, first), (b, second) = values.items()
     if not (first.ndim or second.ndim):
@@ -818,7 +824,7 @@ class Gamma(Univariate):
     discrete = False
 
     def __post_init__(self):
-        _set(self, **_alike(shape=_as_positive(self.shape, "shape", (0, 1, 2)), scale=_as_positive(self.scale, "scale", (0, 1, 2))))
+        _set(self, **_same_shape(shape=_as_positive(self.shape, "shape", (0, 1, 2)), scale=_as_positive(self.scale, "scale", (0, 1, 2))))
 
     def inside(self, x): return x > 0
 
@@ -874,7 +880,7 @@ class Uniform(Univariate):
     discrete = False
 
     def __post_init__(self):
-        ends = _alike(low=as_array(self.low, "low", ndim=(0, 1, 2)), high=as_array(self.high, "high", ndim=(0, 1, 2)))
+        ends = _same_shape(low=as_array(self.low, "low", ndim=(0, 1, 2)), high=as_array(self.high, "high", ndim=(0, 1, 2)))
         require(ends["high"] > ends["low"], ends["high"], "high", "above low")
         _set(self, **ends)
 
@@ -989,7 +995,7 @@ class Normal(Univariate):
     discrete = False
 
     def __post_init__(self):
-        _set(self, **_alike(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)), std=_as_positive(self.std, "std", (0, 1, 2))))
+        _set(self, **_same_shape(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)), std=_as_positive(self.std, "std", (0, 1, 2))))
         if self.floor is not None: _set(self, floor=_as_floor(self.floor, (), self.mean.shape[1:]))
 
     def read(self, x): return _check_columns(_refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)

@@ -21,7 +21,7 @@ from .mixture import Expectation, Mixture, log_normalise
 # %% ../nbs/15_missing.ipynb #5e7205a2
 def _width(mixture): # () for x of shape (n,), (d,) for (n, d)
     "The shape of one observation."
-    return mixture.components[0].form
+    return mixture.components[0].event_shape
 
 # %% ../nbs/15_missing.ipynb #b2d64334
 def _read(mixture, x, missing):

@@ -60,11 +60,10 @@ def _unit(K, d, structure="full"):
     return shapes.get(structure, 1.0)
 
 # %% ../nbs/09_starts.ipynb #f7f7526a
-def _seen_as_points(family, x, constants):
-    "The rows as recipes see them: as the family says, the first of several."
+def _specimen(family, x, constants):
+    "A family of the kind of the first of these, to be asked."
     block = family[0] if isinstance(family, (tuple, list)) else family
-    if isinstance(block, type): block = _template(block, x, 1, constants)
-    return block.points(x)
+    return _template(block, x, 1, constants) if isinstance(block, type) else block
 
 # %% ../nbs/09_starts.ipynb #07e63550
 def _read_table(r):

@@ -22,7 +22,7 @@ from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
-from .starts import _seen_as_points, kmeans, kmeans_plus_plus, start
+from .starts import _specimen, kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
@@ -1000,7 +1000,9 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     "One run from a start of its own; None if it has no maximum."
     weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
     full = filled(x) if options.get("missing") else x
-    r = recipe(_seen_as_points(family, full, constants), K, np.random.default_rng(seed), **weighted)
+    kind = _specimen(family, full, constants)
+    if options.get("missing"): full = kind.mended(full)
+    r = recipe(kind.points(full), K, np.random.default_rng(seed), **weighted)
     try: first = start(family, full, r, sample_weight=sample_weight, **constants)
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
