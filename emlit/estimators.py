@@ -632,8 +632,10 @@ def _absent(value):
 
 # %% ../nbs/11_estimators.ipynb #d8abbbb9
 def _in_order(values, order):
-    "Different values in their order, or sorted."
-    return sorted(values) if order is None else [v for v in order if v in values]
+    "Different values in their order, or sorted. Raises TypeError for those that cannot be."
+    if order is not None: return [v for v in order if v in values]
+    try: return sorted(values)
+    except TypeError: raise TypeError(f"got {' and '.join(sorted({type(v).__name__ for v in values}))}") from None
 
 def _factorised(column): # → (n,), −1 where missing; the values that occur; the order of all that may, or None
     "A column as the numbers of its different values."
@@ -643,12 +645,13 @@ def _factorised(column): # → (n,), −1 where missing; the values that occur; 
         number = np.full(len(order) + 1, -1)
         number[used] = np.arange(len(used))
         return number[codes], [order[i] for i in used], order
+    if hasattr(column, "iloc") and not isinstance(column.dtype, np.dtype): column = column.astype(object) # with pandas' NA
     array = np.asarray(column)
-    if array.dtype.kind == "f" and np.isinf(array).any(): raise ValueError("it holds infinity")
+    if array.dtype.kind == "f" and np.isinf(array).any(): raise ValueError("got infinity")
     if array.dtype.kind not in "biufMmUS": return *_numbered(array.astype(object)), None
     seen, codes = array == array, np.full(len(array), -1)
     values, codes[seen] = np.unique(array[seen], return_inverse=True)
-    return codes, list(values), None
+    return codes, list(values) if values.dtype.kind in "Mm" else values.tolist(), None
 
 def _numbered(array): # of objects
     seen = np.fromiter((not _absent(v) for v in array), bool, len(array))
@@ -801,7 +804,7 @@ def _warn_of_names(found):
     for name, values in zip(found.names, found.values):
         if len(values) == found.rows > 20: warnings.warn(
             f"{name} holds a different value in each of the {found.rows} rows; as categories they tell nothing. Is it a name, or a measurement?",
-            UserWarning, stacklevel=6)
+            UserWarning, stacklevel=5)
 
 # %% ../nbs/11_estimators.ipynb #51a04290
 class _AnyFamily(_Encoding):
@@ -867,8 +870,13 @@ class _AnyFamily(_Encoding):
 class MixtureModel(_AnyFamily):
     """A mixture of any family, or of several side by side, with the interface of scikit-learn.
 
-    The families of one number take d columns as independent within a component. After `fit`: model_ (a `Mixture`), weights_,
-    converged_, reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
+    The families of one number take d columns as independent within a component. A list of families goes by component, not by column.
+    After `fit`: model_ (a `Mixture`), weights_, converged_, reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
+
+    "categorical" takes any values and encodes those that occur, in `categories_` (an array for each column: sorted, or in pandas' order),
+    whose places are the numbers that model_ reads. None, NaN and NA are missing values. A value that fit did not see gives the
+    log-density −∞ in score_samples, and a ValueError in predict. A template `Categorical(p)` reads its own numbers instead.
+    With family_params={"n": None}, "binomial" reads rows (heads, tosses) and "multinomial" rows of any sum.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
 
     def __init__(
@@ -876,7 +884,7 @@ class MixtureModel(_AnyFamily):
         family="normal",       # a name, a class, or a template whose constants count; or a list of these
         n_components=None,     # K, or one number for each family of a list; None: 1 each, or the template's
         *,
-        family_params=None,    # constants, such as {"n": 10} for a binomial; or a list of these
+        family_params=None,    # constants, such as {"n": 10} for a binomial ({"n": None}: rows have totals of their own); or a list of these
         guard=True,            # keep variances of normal families above 1e-12 of the data's
         tol=1e-8,              # stop when less than this is still to be gained, nats per row
         max_iter=10_000,       # the most evaluations of the EM map in a run

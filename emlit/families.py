@@ -495,7 +495,7 @@ class Categorical(Univariate):
         return np.array([table.shape[1] for table in self._tables])
     @property
     def n_parameters(self) -> int: # a category that no component can show is no parameter
-        used = [np.count_nonzero(table.any(axis=0)) for table in self._tables]
+        used = [int(np.count_nonzero(table.any(axis=0))) for table in self._tables]
         return self.n_components * sum(C - 1 for C in used)
     @property
     def event_shape(self): return (len(self.p),) if isinstance(self.p, tuple) else ()

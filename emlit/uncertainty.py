@@ -797,7 +797,7 @@ def bootstrap(
 
     Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are
     counted and left out. With `missing` or `labels`, rows drawn from the model lack the values, and know the
-    components, that the rows of x do.
+    components, that the rows of x do; where rows have totals of their own (n=None), they have the totals of those of x.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
     model = getattr(model, "trace_", model)
