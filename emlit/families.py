@@ -452,7 +452,7 @@ class Binomial(_Rounds):
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K) or (n, K, d); with n=None (n, K, 2)
         "The heads of n rounds of each component; with n=None of `totals` tosses, (n,) or one number, which stand beside them."
-        totals, rng = _as_totals(totals, n, self), as_rng(rng)
+        rng, totals = as_rng(rng), _as_totals(totals, n, self)
         if totals is None: return rng.binomial(self.n, self.p, (n, *self.p.shape))
         tosses = np.repeat(totals[:, None], len(self.p), axis=1)
         return np.stack([rng.binomial(tosses, self.p), tosses], -1)
@@ -644,7 +644,7 @@ class Multinomial(Family):
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K, C)
         "The counts of n rounds of each component; with n=None of `totals` throws, (n,) or one number."
-        totals, rng = _as_totals(totals, n, self), as_rng(rng)
+        rng, totals = as_rng(rng), _as_totals(totals, n, self)
         if totals is None: return rng.multinomial(self.n, self.p, (n, len(self.p)))
         return rng.multinomial(totals[:, None], self.p)
 
