@@ -769,10 +769,13 @@ class _Encoding(_Fitted):
     def _prepared(self, X):
         "Chunks of categories are gone through once to find them, and encoded whenever they are read."
         if not (isinstance(X, Chunks) and self._encodes()): return X
-        first = next(iter(X), [None])[0]
-        if first is not None: self._table(first, reset=True)
         found = X.total(_find)
+        self._table(next(iter(X))[0], reset=True)
         if not self._warm(): self.categories_ = found.categories()
+        return self._coded(X)
+
+    def _coded(self, X):
+        "The same Chunks with numbers in the place of categories."
         return replace(X, read=partial(_coded_part, X.read, partial(_encoded, categories=self.categories_, missing=self.missing)))
 
     def _read_sample(self, rows, names): return rows if self._encodes() else super()._read_sample(rows, names)

@@ -49,7 +49,8 @@ def _even(x, K):
     "Even probabilities of the categories 0 … max(x), for each column."
     if x.ndim == 2: return [_even(column, K) for column in x.T]
     size = max(int(x.max()) + 1, 1)
-    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}")
+    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
+                                      "such as by numpy.unique(x, return_inverse=True), or let MixtureModel('categorical') do it")
     return np.full((K, size), 1 / size)
 
 # %% ../nbs/09_starts.ipynb #d66e5e36
@@ -63,7 +64,9 @@ def _unit(K, d, structure="full"):
 def _specimen(family, x, constants):
     "A family of the kind of the first of these, to be asked."
     block = family[0] if isinstance(family, (tuple, list)) else family
-    return _template(block, x, 1, constants) if isinstance(block, type) else block
+    if isinstance(block, type) and issubclass(block, Family): return _template(block, x, 1, constants)
+    if isinstance(block, Family): return block
+    raise TypeError(f"family must be a class of Family, a Family, or a sequence of these; got {family!r}")
 
 # %% ../nbs/09_starts.ipynb #07e63550
 def _read_table(r):

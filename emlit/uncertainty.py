@@ -179,6 +179,14 @@ def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, move
                 at += np.size(value) // (1 if k is None else K)
         first += K
 
+# %% ../nbs/14_uncertainty.ipynb #fc0e2a7d
+def _unused(mixture):
+    "True for each entry of a category that no component can show: it is no parameter."
+    masks = {name: np.zeros(np.shape(v), bool) for name, v in mixture.parameters().items()}
+    for i, p in [(i, b.parameters()["p"]) for i, b in enumerate(mixture.components) if b.nominal]:
+        masks[f"components[{i}].p"] = np.broadcast_to(~p.any(axis=0), p.shape)
+    return _flat(masks) > 0
+
 # %% ../nbs/14_uncertainty.ipynb #841f7ac2
 def _chart(mixture, x, frozen=()):
     "The chart of a mixture."
@@ -190,7 +198,7 @@ def _chart(mixture, x, frozen=()):
         columns += [touched] * len(moves)
     A = np.reshape(A, (len(A), len(names))).T
     known = set(frozen) | ({"weights"} if mixture.n_components == 1 else set())
-    held = np.repeat([n in known for n in values], [np.size(v) for v in values.values()])
+    held = np.repeat([n in known for n in values], [np.size(v) for v in values.values()]) | _unused(mixture)
     fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
     return Chart(mixture, A, np.array(free, int), fixed, tuple(columns))
 
