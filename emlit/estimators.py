@@ -177,8 +177,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
         counts. labels: (n,), known components, −1 where unknown."""
         self._check()
-        X = self._prepared(X)
-        rows, w, n = self._rows(X, sample_weight, labels)
+        rows, w, n = self._rows(X := self._prepared(X), sample_weight, labels)
         labels = _as_labels(labels, len(rows), self._size())
         with _called_X():
             if isinstance(X, Chunks):
@@ -188,13 +187,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         self._keep(*best, n)
         return self
 
-    def _prepared(self, X):
-        "What the rest of `fit` reads in the place of X."
-        return X
-
-    def _read_sample(self, rows, names):
-        "Rows drawn from Chunks."
-        return self._read(rows if names is None else _named(rows, names), reset=True)
+    def _prepared(self, X): return X # what the rest of `fit` reads in its place
+    def _read_sample(self, rows, names): return self._read(rows if names is None else _named(rows, names), reset=True) # drawn from Chunks
 
     def _promising(self, rows, w):
         "Where to begin with all parts: the last result, if that is to go on; else the best that a sample leads to."

@@ -592,8 +592,6 @@ class Multinomial(Family):
     def needs_totals(self): return self.n is None
     @property
     def event_shape(self): return self.p.shape[1:]
-    @property
-    def _d(self): return self.p.shape[1]
 
     def read(self, x): return _check_columns(as_array(x, "x", ndim=(1, 2)), self.p.shape)
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
@@ -638,7 +636,7 @@ class Multinomial(Family):
     def marginal(self, columns):
         "With n=None, the counts of these faces alone, given their own sum. Raises TypeError with a known n."
         if self.n is not None: return super().marginal(columns)
-        p = self.p[:, _as_columns(columns, self._d)]
+        p = self.p[:, _as_columns(columns, self.p.shape[1])]
         total = p.sum(1, keepdims=True) # 0 where a component has none of these faces: then it has none of any
         return self._with(p=p / np.where(total > 0, total, 1))
 
@@ -1160,6 +1158,7 @@ def _as_structure(name):
 # %% ../nbs/04_families.ipynb #c2a83d5e
 class _Factored(Family):
     "A family that keeps a factor `_scale` of its covariance."
+    discrete = False
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): _set(self, **state)
 
@@ -1179,7 +1178,6 @@ class MultivariateNormal(_Factored):
     floor: np.ndarray = None # known: (d, d) for full and tied, (d,) for diag and tied_diag, else a number; None: no floor
     reg_covar: float = 0.0   # known: what scikit-learn adds to each variance
     constants = ("structure", "floor", "reg_covar")
-    discrete = False
 
     def __post_init__(self):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")

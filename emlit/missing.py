@@ -269,7 +269,7 @@ def _(family: Binomial, x, given): # with n=None: the heads of so many tosses
 def _(family: Multinomial, x, given): # with n=None: m p_c / P
     if family.n is not None: return means_given.dispatch(object)(family, x, given)
     if not len(given): raise ValueError("x must hold at least one count in every row that is to be filled in")
-    return x.sum(1)[:, None, None] * _per_counted(family.p, np.isin(np.arange(family._d), given))
+    return x.sum(1)[:, None, None] * _per_counted(family.p, np.isin(np.arange(family.p.shape[1]), given))
 
 # %% ../nbs/15_missing.ipynb #a0c89299
 @statistics.register
@@ -462,7 +462,7 @@ def _(family: Multinomial, x, given, rng): # with n=None: the negative multinomi
     if family.n is not None: return _draws_given.dispatch(object)(family, x, given, rng)
     means_given(family, x, given) # which refuses rows without a count
     rate = rng.standard_gamma(x.sum(1))[:, None, None]
-    return rng.poisson(rate * _per_counted(family.p, np.isin(np.arange(family._d), given)))
+    return rng.poisson(rate * _per_counted(family.p, np.isin(np.arange(family.p.shape[1]), given)))
 
 # %% ../nbs/15_missing.ipynb #d9710d4e
 def _pick(r, rng): # r: (n, K)

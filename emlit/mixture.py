@@ -323,9 +323,26 @@ def _mixture(weights, blocks):
     vars(new).update(weights=weights, components=_as_blocks(blocks))
     return new
 
+# %% ../nbs/05_mixture.ipynb #c02c1305
+class _Drawing:
+    "How a mixture makes data."
+
+    def totals(self, x): # (n,) or None
+        "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
+        return next((t for t in (b.totals(x) for b in self.components) if t is not None), None)
+
+    def sample(self, rng, n: int, totals=None) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
+        """n draws from the mixture by the generator `rng`, with the component that made each.
+
+        `totals`: (n,) or one number, for families with n=None, whose rows have totals of their own."""
+        rng, n = as_rng(rng), as_count(n, "n", least=1)
+        if totals is not None: totals = _as_totals(totals, n, next((b for b in self.components if b.needs_totals), self.components[0]))
+        z = rng.choice(self.n_components, size=n, p=self.weights)
+        return _draw_each(self.components, rng, z, totals), z
+
 # %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(_Drawing):
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
 
     Raises ValueError for weights that are not a distribution or do not match the number of components, TypeError for components that are not families.
@@ -424,16 +441,3 @@ class Mixture:
         return Mixture(changes.get("weights", self.weights),
                        [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
                         for i, b in enumerate(self.components)])
-
-    def totals(self, x): # (n,) or None
-        "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
-        return next((t for t in (b.totals(x) for b in self.components) if t is not None), None)
-
-    def sample(self, rng, n: int, totals=None) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
-        """n draws from the mixture by the generator `rng`, with the component that made each.
-
-        `totals`: (n,) or one number, for families with n=None, whose rows have totals of their own."""
-        rng, n = as_rng(rng), as_count(n, "n", least=1)
-        if totals is not None: totals = _as_totals(totals, n, next((b for b in self.components if b.needs_totals), self.components[0]))
-        z = rng.choice(self.n_components, size=n, p=self.weights)
-        return _draw_each(self.components, rng, z, totals), z
