@@ -495,8 +495,7 @@ class Categorical(Univariate):
         return np.array([table.shape[1] for table in self._tables])
     @property
     def n_parameters(self) -> int: # a category that no component can show is no parameter
-        used = [int(np.count_nonzero(table.any(axis=0))) for table in self._tables]
-        return self.n_components * sum(C - 1 for C in used)
+        return self.n_components * sum(int(np.count_nonzero(table.any(axis=0))) - 1 for table in self._tables)
     @property
     def event_shape(self): return (len(self.p),) if isinstance(self.p, tuple) else ()
     @property
@@ -565,6 +564,13 @@ class Categorical(Univariate):
                           for j, table in enumerate(self._tables)], -1)
         return drawn if isinstance(self.p, tuple) else drawn[..., 0]
 
+# %% ../nbs/04_families.ipynb #7768b97c
+def _as_throws(n):
+    "Read the known number of throws behind each row."
+    n = as_count(int(n) if isinstance(n, float) and n.is_integer() else n, "n", least=1)
+    if n > 10**9: raise ValueError(f"n must be a whole number from 1 to 10**9; got {n}")
+    return n
+
 # %% ../nbs/04_families.ipynb #26fe9e97
 @dataclass(frozen=True, eq=False)
 class Multinomial(Family):
@@ -581,9 +587,7 @@ class Multinomial(Family):
     discrete = True
 
     def __post_init__(self):
-        n = int(self.n) if isinstance(self.n, float) and self.n.is_integer() else self.n
-        object.__setattr__(self, "n", None if n is None else as_count(n, "n", least=1))
-        if self.n is not None and self.n > 10**9: raise ValueError(f"n must be a whole number from 1 to 10**9; got {self.n}")
+        if self.n is not None: object.__setattr__(self, "n", _as_throws(self.n))
         _set(self, p=as_distribution(self.p, "p", ndim=(2,)))
 
     @property
