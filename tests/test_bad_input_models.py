@@ -38,6 +38,7 @@ def assert_refused(call, name, error=(ValueError, TypeError)):
 @pytest.mark.parametrize("family, name", [(f, name) for f, given in FAMILIES.items() for name in given])
 def test_a_family_refuses_a_bad_parameter(family, name, what):
     error = TypeError if what in NO_NUMBERS else (ValueError, TypeError) if name == "n" else ValueError # what is no whole number is a TypeError
+    if (name, what) == ("n", "None"): return # rows then bring totals of their own
     assert_refused(lambda: getattr(emlit, family)(**FAMILIES[family] | {name: BAD[what]}), name, error)
 
 

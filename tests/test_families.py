@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 for_any = settings(deadline=None, derandomize=True, max_examples=60)
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
 UNIVARIATE = "Bernoulli", "Binomial", "Poisson", "Geometric", "Exponential", "Gamma", "Uniform", "Normal"
-KINDS = *UNIVARIATE, "Categorical", "latent class", "Multinomial", *STRUCTURES
+KINDS = *UNIVARIATE, "rounds", "Categorical", "latent class", "Multinomial", "documents", *STRUCTURES
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_structure = pytest.mark.parametrize("structure", STRUCTURES)
 
@@ -42,7 +42,13 @@ def family(kind, rng, K, d):
             "Geometric": lambda: Geometric(some(.1, .95)), "Exponential": lambda: Exponential(some(.2, 3)), "Gamma": lambda: Gamma(some(.3, 6), some(.2, 3)),
             "Uniform": lambda: Uniform(some(-3, 0), some(1, 4)), "Normal": lambda: Normal(some(-4, 4), some(.2, 3)),
             "Categorical": lambda: Categorical(rng.dirichlet(np.ones(C), K)), "Multinomial": lambda: Multinomial(6, rng.dirichlet(np.ones(C), K)),
+            "rounds": lambda: Binomial(None, rng.uniform(.05, .95, K)), "documents": lambda: Multinomial(None, rng.dirichlet(np.ones(C), K)),
             "latent class": lambda: Categorical([rng.dirichlet(np.ones(c), K) for c in range(2, 2 + max(d, 1))])}[kind]()
+
+
+def draws(f, rng, n):
+    "n draws of each component; of families whose rows have totals, with totals from 0 to 8."
+    return f.sample(rng, n, totals=rng.integers(0, 9, n)) if f.needs_totals else f.sample(rng, n)
 
 
 class Problem:
@@ -51,7 +57,7 @@ class Problem:
         self.rng = rng = np.random.default_rng(seed)
         self.kind, self.n, self.K, self.d = kind, n, K, d
         self.family = family(kind, rng, K, d)
-        self.x = self.family.sample(rng, n)[np.arange(n), rng.integers(0, K, n)].astype(float)
+        self.x = draws(self.family, rng, n)[np.arange(n), rng.integers(0, K, n)].astype(float)
         self.r = rng.dirichlet(np.ones(K), n) * rng.uniform(.5, 2, n)[:, None]
 
     def other(self): return family(self.kind, self.rng, self.K, self.d)
@@ -90,7 +96,8 @@ def scipy_log_prob(f, x):
         cov = [{"full": lambda: f.cov[k], "tied": lambda: f.cov, "diag": lambda: np.diag(f.cov[k]), "tied_diag": lambda: np.diag(f.cov),
                 "spherical": lambda: f.cov[k] * np.eye(d), "tied_spherical": lambda: f.cov * np.eye(d)}[f.structure]() for k in range(K)]
         return [[stats.multivariate_normal.logpdf(row, m, c) for m, c in zip(f.mean, cov)] for row in x]
-    if name == "Multinomial": return [[stats.multinomial.logpmf(row, f.n, p) for p in f.p] for row in x]
+    if name == "Multinomial": return [[stats.multinomial.logpmf(row, row.sum() if f.n is None else f.n, p) for p in f.p] for row in x]
+    if name == "Binomial" and f.n is None: return stats.binom.logpmf(x[:, :1], x[:, 1:], f.p)
     if name == "Categorical":
         tables = f.p if isinstance(f.p, tuple) else [f.p]
         return [[sum(stats.rv_discrete(values=(range(t.shape[1]), t[k])).logpmf(v) for t, v in zip(tables, np.atleast_1d(row)))
@@ -171,6 +178,7 @@ def test_a_binomial_of_a_billion_tosses():
 def brute_force(f, x, r, origin=None):
     "Statistics by the definition, one observation at a time."
     def T(row):
+        if isinstance(f, Binomial) and f.n is None: return np.array([row[0], row[1] - row[0]])
         if isinstance(f, (Bernoulli, Binomial)): return np.stack([row, getattr(f, "n", 1) - row], -1)
         if isinstance(f, Gamma): return np.stack([row, np.log(row)], -1)
         if isinstance(f, Categorical): return np.concatenate([np.eye(C)[int(v)] for v, C in zip(np.atleast_1d(row), f.sizes)])
@@ -298,7 +306,7 @@ def test_the_gammas_equations_are_solved(shape):
 @given(problems())
 @for_any
 def test_a_prior_is_data_added(a):
-    more = a.family.sample(a.rng, 8)[np.arange(8), a.rng.integers(0, a.K, 8)].astype(float)
+    more = draws(a.family, a.rng, 8)[np.arange(8), a.rng.integers(0, a.K, 8)].astype(float)
     weight = a.rng.dirichlet(np.ones(a.K), 8)
     together = a.family.maximise(a.family.statistics(np.concatenate([a.x, more]), np.concatenate([a.r, weight])))
     assert_same_family(a.family.maximise(a.stats(), prior=a.family.statistics(more, weight)), together, rtol=1e-7, atol=1e-9)
@@ -370,12 +378,12 @@ def test_the_fifteen_points():
 def test_samples_have_the_moments_of_the_density(kind, d):
     "The M-step on 200,000 draws of each component recovers the parameters; the draws are possible."
     f, n = family(kind, np.random.default_rng(11), 2, d), 200_000
-    drawn = f.sample(np.random.default_rng(12), n)
+    drawn = draws(f, np.random.default_rng(12), n)
     assert drawn.shape[:2] == (n, 2)
     x, r = np.concatenate([drawn[:, 0], drawn[:, 1]]).astype(float), np.repeat(np.eye(2), n, axis=0)
     assert f.supports(x).all()
     for name, value in f.maximise(f.statistics(x, r)).parameters().items(): assert_allclose(value, f.parameters()[name], rtol=.03, atol=.02)
-    assert_array_equal(drawn, f.sample(np.random.default_rng(12), n))
+    assert_array_equal(drawn, draws(f, np.random.default_rng(12), n))
     if kind == "Uniform": assert_allclose(drawn.mean(0), (f.low + f.high) / 2, atol=.02)
 
 
@@ -403,7 +411,9 @@ def test_impossible_categories_are_never_drawn():
 # support
 
 @pytest.mark.parametrize("f, x, inside", [
-    (Bernoulli([.5]), [0, 1, .5, -1], [1, 1, 0, 0]), (Binomial(3, [[.5, .5]]), [[0, 3], [1, 4], [-1, 0]], [1, 0, 0]), (Poisson([1.]), [0, 2, -1, .5], [1, 1, 0, 0]),
+    (Bernoulli([.5]), [0, 1, .5, -1], [1, 1, 0, 0]), (Binomial(3, [[.5, .5]]), [[0, 3], [1, 4], [-1, 0]], [1, 0, 0]),
+    (Binomial(None, [.5]), [[0, 0], [2, 3], [4, 3], [-1, 3], [.5, 3], [1, 1.5], [0, 2e9]], [1, 1, 0, 0, 0, 0, 0]),
+    (Multinomial(None, [[.5, .5]]), [[0, 0], [3, 4], [-1, 2], [.5, 1], [1e9, 1]], [1, 1, 0, 0, 0]), (Poisson([1.]), [0, 2, -1, .5], [1, 1, 0, 0]),
     (Geometric([.5]), [0, 7, -1], [1, 1, 0]), (Exponential([1.]), [0, 2.5, -.1], [1, 1, 0]), (Gamma([1.], [1.]), [0, 1, -1], [0, 1, 0]),
     (Uniform([0., 5], [1., 6]), [0, 1, 3, 5.5, 7], [1, 1, 0, 1, 0]), (Uniform([[0., 0]], [[1., 2]]), [[1, 2], [2, 1]], [1, 0]),
     (Categorical([[.5, .5]]), [0, 1, 2, -1, .5], [1, 1, 0, 0, 0]), (Categorical([[[.5, .5]], [[.2, .3, .5]]]), [[1, 2], [2, 1]], [1, 0]),
