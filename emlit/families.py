@@ -53,49 +53,18 @@ class Degenerate(ValueError):
 @cache
 def _field_names(kind): return tuple(f.name for f in fields(kind)) # of a dataclass; asked in every step
 
-# %% ../nbs/04_families.ipynb #4e76b91d
-class Family:
-    """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
-
-    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=(), prior=None)` and `sample(rng, n)`. Fields named in `constants` are not parameters.
-    One whose support is limited defines `supports` too, and says in words what is `allowed`.
-    What else it knows of itself it declares in class attributes, and nobody else guesses:
-
-    - `constraints`: {parameter: kind}, where the kinds are "simplex" (the last axis sums to 1), "positive", "probability"
-      (in [0, 1]), "covariance" (the last two axes are symmetric, positive definite matrices) and "real" (any number).
-      `n_parameters` and `standard_errors` go by it.
-    - `shared`: fields that all components have in common, constants too. All others have a row for each component,
-      which `select` picks. Undeclared, a field is shared if its first axis is not K.
-    - `event_shape`: the shape of one observation, () or (d,). Undeclared, it is that of a draw.
-    - `hidden`: True if `maximise` climbs only, since the family has hidden variables of its own.
-    - `priors`: the arguments of a `Prior` that it understands, by `add_prior` and `log_prior`."""
-    constants = () # fields that are known, not estimated
+# %% ../nbs/04_families.ipynb #38c0daba
+class _Declared:
+    "What a family knows of its parameters, constants and observations. A subclass declares it."
     constraints = {} # name of a parameter → its kind
     shared = None # names of fields; None: undeclared
     hidden = False
     quadratic = False # log_prob is a quadratic function of x, so that Q reads weight, mean and covariance of x alone
     priors = () # names of arguments of Prior
-    allowed = "in the support of the family" # what x must be, for messages
 
-    def parameters(self) -> dict: # name → array, K rows each
-        "The parameters by name, without the constants."
-        return {name: getattr(self, name) for name in _field_names(type(self)) if name not in self.constants}
-
-    def replace(self, changes: dict):
-        "A copy with other values for the parameters named in `changes`."
-        return replace(self, **changes)
-
-    def _with(self, **values):
-        "A copy with other values that need no checks: those of an M-step."
-        new = object.__new__(type(self))
-        vars(new).update(vars(self) | {k: np.asarray(v) for k, v in values.items()})
-        for name in values: vars(new)[name].setflags(write=False)
-        return new
-
-    @property
-    def n_components(self) -> int: return len(next(iter(self.parameters().values())))
     @property
     def n_parameters(self) -> int: return sum(n_free(kind, self.parameters()[name]) for name, kind in kinds(self).items())
+
     @property
     def event_shape(self) -> tuple:
         "The shape of one observation: () or (d,). Raises TypeError if the family does not say it, and has no `sample`."
@@ -142,6 +111,42 @@ class Family:
         "The log density of the parameters, up to a constant."
         raise TypeError(f"{type(self).__name__} must define log_prior(…) for the {', '.join(given)} of a Prior")
 
+# %% ../nbs/04_families.ipynb #4e76b91d
+class Family(_Declared):
+    """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
+
+    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=(), prior=None)` and `sample(rng, n)`. Fields named in `constants` are not parameters.
+    One whose support is limited defines `supports` too, and says in words what is `allowed`.
+    What else it knows of itself it declares in class attributes, and nobody else guesses:
+
+    - `constraints`: {parameter: kind}, where the kinds are "simplex" (the last axis sums to 1), "positive", "probability"
+      (in [0, 1]), "covariance" (the last two axes are symmetric, positive definite matrices) and "real" (any number).
+      `n_parameters` and `standard_errors` go by it.
+    - `shared`: fields that all components have in common, constants too. All others have a row for each component,
+      which `select` picks. Undeclared, a field is shared if its first axis is not K.
+    - `event_shape`: the shape of one observation, () or (d,). Undeclared, it is that of a draw.
+    - `hidden`: True if `maximise` climbs only, since the family has hidden variables of its own.
+    - `priors`: the arguments of a `Prior` that it understands, by `add_prior` and `log_prior`."""
+    constants = () # fields that are known, not estimated
+    allowed = "in the support of the family" # what x must be, for messages
+
+    def parameters(self) -> dict: # name → array, K rows each
+        "The parameters by name, without the constants."
+        return {name: getattr(self, name) for name in _field_names(type(self)) if name not in self.constants}
+
+    def replace(self, changes: dict):
+        "A copy with other values for the parameters named in `changes`."
+        return replace(self, **changes)
+
+    def _with(self, **values):
+        "A copy with other values that need no checks: those of an M-step."
+        new = object.__new__(type(self))
+        vars(new).update(vars(self) | {k: np.asarray(v) for k, v in values.items()})
+        for name in values: vars(new)[name].setflags(write=False)
+        return new
+
+    @property
+    def n_components(self) -> int: return len(next(iter(self.parameters().values())))
     def supports(self, x) -> np.ndarray: # (n,)
         "True where an observation lies in the support of the family."
         return np.ones(len(x), bool)
@@ -551,8 +556,7 @@ class Categorical(Univariate):
         return np.array([table.shape[1] for table in self._tables])
     @property
     def n_parameters(self) -> int: return self.n_components * int((self.sizes - 1).sum())
-    @property
-    def event_shape(self) -> tuple: return (len(self.p),) if isinstance(self.p, tuple) else ()
+    event_shape = property(lambda self: (len(self.p),) if isinstance(self.p, tuple) else ())
     @property
     def allowed(self):
         last = self.sizes - 1
@@ -583,8 +587,7 @@ class Categorical(Univariate):
 
     def tangent(self, name, k):
         "The moves of each column's probabilities."
-        if name != "p": return super().tangent(name, k)
-        return _side_by_side([_simplex(table[k]) for table in self._tables], self.sizes)
+        return _side_by_side([_simplex(table[k]) for table in self._tables], self.sizes) if name == "p" else None
 
     def _split(self, table): return np.split(table, np.cumsum(self.sizes)[:-1], axis=1)
 
@@ -1214,7 +1217,31 @@ def _as_structure(name):
 
 # %% ../nbs/04_families.ipynb #c2a83d5e
 class _Factored(Family):
-    "A family that keeps a factor `_scale` of its covariance."
+    "A family that keeps a factor `_scale` of its covariance, and what it knows of that."
+    @property
+    def constraints(self) -> dict: return {"mean": "real", "cov": "covariance" if self._dense else "positive"}
+    @property
+    def shared(self) -> tuple: return self.constants + ("cov",) * self.structure.startswith("tied")
+    @property
+    def event_shape(self) -> tuple: return self.mean.shape[1:]
+    @property
+    def quadratic(self) -> bool: return type(self).log_prob is MultivariateNormal.log_prob
+    @property
+    def _dense(self) -> bool: return self.structure in ("full", "tied")
+
+    def tangent(self, name, k):
+        "The mean in units of the spread, the covariance relative to itself."
+        if name not in ("mean", "cov"): return super().tangent(name, k)
+        own, cov = (self._scale, self.cov) if "cov" in self.shared else (self._scale[k], self.cov[k])
+        if name == "cov": return _symmetric(own) if self._dense else _each(np.ravel(cov))
+        return (own.T, np.arange(len(own))) if self._dense else _each(np.broadcast_to(own, self.event_shape))
+
+    def log_spread(self) -> np.ndarray: # (K,)
+        "log |Σ_k| / 2d."
+        if self._dense: value = np.linalg.slogdet(self.cov)[1] / (2 * self.mean.shape[1])
+        else: value = np.log(_as_table(self.cov, self.structure, self.mean.shape)).mean(1) / 2
+        return np.broadcast_to(value, len(self.mean))
+
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): _set(self, **state)
 
@@ -1250,30 +1277,6 @@ class MultivariateNormal(_Factored):
 
     @property
     def n_components(self) -> int: return len(self.mean)
-    @property
-    def constraints(self) -> dict: return {"mean": "real", "cov": "covariance" if self._dense else "positive"}
-    @property
-    def shared(self) -> tuple: return self.constants + ("cov",) * self.structure.startswith("tied")
-    @property
-    def event_shape(self) -> tuple: return self.mean.shape[1:]
-    @property
-    def quadratic(self) -> bool: return type(self).log_prob is MultivariateNormal.log_prob
-    @property
-    def _dense(self) -> bool: return self.structure in ("full", "tied")
-
-    def tangent(self, name, k):
-        "The mean in units of the spread, the covariance relative to itself."
-        if name not in ("mean", "cov"): return super().tangent(name, k)
-        own, cov = (self._scale, self.cov) if "cov" in self.shared else (self._scale[k], self.cov[k])
-        if name == "cov": return _symmetric(own) if self._dense else _each(np.ravel(cov))
-        return (own.T, np.arange(len(own))) if self._dense else _each(np.broadcast_to(own, self.event_shape))
-
-    def log_spread(self) -> np.ndarray: # (K,)
-        "log |Σ_k| / 2d."
-        if self._dense: value = np.linalg.slogdet(self.cov)[1] / (2 * self.mean.shape[1])
-        else: value = np.log(_as_table(self.cov, self.structure, self.mean.shape)).mean(1) / 2
-        return np.broadcast_to(value, len(self.mean))
-
     def supports(self, x) -> np.ndarray: # (n,)
         "True everywhere. Raises ValueError for another number of columns."
         return np.ones(len(self.check(x)), bool)

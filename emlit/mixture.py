@@ -322,9 +322,30 @@ def _mixture(weights, blocks):
     vars(new).update(weights=weights, components=_as_blocks(blocks))
     return new
 
+# %% ../nbs/05_mixture.ipynb #2adced6c
+class _Named:
+    "Parameters by name, of a mixture."
+    constraints = {"weights": "simplex"} # the families declare theirs
+
+    def blocks(self) -> dict: # name → Family
+        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
+        return {f"components[{i}]": b for i, b in enumerate(self.components)}
+
+    def parameters(self) -> dict:
+        "Every parameter by name: `weights`, `components[0].p`, …"
+        return {"weights": self.weights} | {f"components[{i}].{name}": value for i, b in enumerate(self.components)
+                                            for name, value in b.parameters().items()}
+
+    def replace(self, changes: dict) -> "Mixture":
+        "A copy with other values for the parameters named in `changes`."
+        _check_changes(self.parameters(), changes)
+        return Mixture(changes.get("weights", self.weights),
+                       [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
+                        for i, b in enumerate(self.components)])
+
 # %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(_Named):
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
 
     Raises ValueError for weights that are not a distribution or do not match the number of components, TypeError for components that are not families.
@@ -339,16 +360,10 @@ class Mixture:
         object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
         object.__setattr__(self, "components", blocks)
 
-    constraints = {"weights": "simplex"} # the families declare theirs
-
     @property
     def n_components(self) -> int: return len(self.weights)
     @property
     def n_parameters(self) -> int: return len(self.weights) - 1 + sum(b.n_parameters for b in self.components)
-
-    def blocks(self) -> dict: # name → Family
-        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
-        return {f"components[{i}]": b for i, b in enumerate(self.components)}
 
     def __reduce__(self): return Mixture, (self.weights, self.components) # copies are checked and read-only too
 
@@ -417,18 +432,6 @@ class Mixture:
         _check_expectation(self, total, frozen)
         weights = self.weights if "weights" in frozen else counts / counts.sum()
         return _mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
-
-    def parameters(self) -> dict:
-        "Every parameter by name: `weights`, `components[0].p`, …"
-        return {"weights": self.weights} | {f"components[{i}].{name}": value for i, b in enumerate(self.components)
-                                            for name, value in b.parameters().items()}
-
-    def replace(self, changes: dict) -> "Mixture":
-        "A copy with other values for the parameters named in `changes`."
-        _check_changes(self.parameters(), changes)
-        return Mixture(changes.get("weights", self.weights),
-                       [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
-                        for i, b in enumerate(self.components)])
 
     def sample(self, rng, n: int) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
         "n draws from the mixture by the generator `rng`, with the component that made each."
