@@ -80,14 +80,14 @@ class _Declared:
     def select(self, order) -> "Family":
         """The components numbered in `order`, in that order. What is `shared` stays.
 
-        Raises TypeError if it is not declared whether a constant is shared, and the densities do not tell."""
-        rows = self.by_component()
+        If `shared` is not declared, the densities must agree at a draw of each component. Raises TypeError if they do not,
+        or if a constant may belong to components or not and the family has no `sample`."""
+        rows, order = self.by_component(), np.asarray(order)
         new = self.replace({name: v[order] for name, v in rows.items()})
-        guessed = [name for name in self.constants if name in rows and len(rows[name]) > 1]
-        if self.shared is None and guessed and not _same_densities(self, new, order):
-            raise TypeError(f"{type(self).__name__} must say whether {' and '.join(guessed)} of shape {np.shape(rows[guessed[0]])} "
-                            f"has a row for each component (shared = ()) or is one for all (shared = ({guessed[0]!r},))")
-        return new
+        if self.shared is not None or np.array_equal(order, np.arange(self.n_components)): return new
+        if _same_densities(self, new, order, unsure=any(name in rows for name in self.constants)): return new
+        raise TypeError(f"{type(self).__name__} must say which fields all components share, such as shared = ('knots',), and shared = () for none; "
+                        f"with a row for each component in {', '.join(rows) or 'no field'}, select would change the densities, or cannot be checked")
 
     def tangent(self, name, k) -> tuple:
         """How component k's row of a parameter can change (all of it, where it is shared; then k is None).
@@ -282,10 +282,10 @@ def _one_draw(family): # (K,) or (K, d); None
     try: return family.sample(np.random.default_rng(0), 1)[0] if hasattr(family, "sample") else None
     except NotImplementedError: return None
 
-def _same_densities(family, new, order):
-    "Do the components of `new` have the densities of those of `family`? Tried at one draw of each."
+def _same_densities(family, new, order, unsure):
+    "Do the components of `new` have the densities of those of `family`? Tried at one draw of each; without draws, only what is sure."
     x = _one_draw(family)
-    if x is None: return False
+    if x is None: return not unsure
     return np.allclose(new.log_prob(x[order]), family.log_prob(x[order])[:, order], rtol=1e-9)
 
 # %% ../nbs/04_families.ipynb #95242e82
