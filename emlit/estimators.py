@@ -25,12 +25,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import families, selection
 from .acceleration import METHODS
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance, require
-from .chunks import Chunks, sample
+from .chunks import Chunks, _pair, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, fit
 from .missing import filled
 from .mixture import Mixture
-from .starts import (_nearest, _standardised, _template, kmeans, kmeans_plus_plus,
+from .starts import (_nearest, _specimen, _standardised, _template, kmeans, kmeans_plus_plus,
                           random_points, random_responsibilities, sketch, start)
 
 # %% ../nbs/11_estimators.ipynb #6688501d
@@ -186,7 +186,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
         counts. labels: (n,), known components, −1 where unknown."""
         self._check()
-        rows, w, n = self._rows(X, sample_weight, labels)
+        rows, w, n = self._rows(X := self._prepared(X), sample_weight, labels)
         labels = _as_labels(labels, len(rows), self._size())
         with _called_X():
             if isinstance(X, Chunks):
@@ -195,6 +195,9 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
             else: best = self._best(rows, w, labels)
         self._keep(*best, n)
         return self
+
+    def _prepared(self, X): return X # what the rest of `fit` reads in its place
+    def _read_sample(self, rows, names): return self._read(rows if names is None else _named(rows, names), reset=True) # drawn from Chunks
 
     def _promising(self, X, rows, w):
         "Where to begin with all parts: the last result, if that is to go on; else the best that a sample leads to."
@@ -222,7 +225,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
             if not (sample_weight is None and labels is None):
                 raise TypeError("sample_weight and labels must be None where X is Chunks, whose parts bring their own weights")
             rows, w, n, names = sample(X, _sample_size(X, self._size()), _as_generator(self.random_state))
-            rows = self._read(rows if names is None else _named(rows, names), reset=True)
+            rows = self._read_sample(rows, names)
         else:
             rows = self._read(X, reset=True)
             w = None if sample_weight is None else as_sample_weight(sample_weight, len(rows))
@@ -234,9 +237,11 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _begin(self, X, w, labels):
         "The starts: the last result, if that is to go on; else n_init new ones."
-        full = _filled(X) if self.missing else X
+        full = self._without_gaps(X) if self.missing else X
         if self._warm(): return [self._resume(full, w)]
         return self._starts(full, w, labels, _as_generator(self.random_state))
+
+    def _without_gaps(self, X): return _filled(X) # for a start
 
     def _run(self, model, X, w=None, labels=None):
         "One run of EM, and the warnings it gave."
@@ -269,6 +274,12 @@ def _as_labels(labels, n, K):
                                    f"labels[{bad.argmax()}] is {array[bad.argmax()]:g}")
     return array.astype(int)
 
+# %% ../nbs/11_estimators.ipynb #db752c59
+def _refuse_no_table(X):
+    "Refuse what is no table at all."
+    if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
+    if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
+
 # %% ../nbs/11_estimators.ipynb #f874b5b3
 class _Checked(_MixtureEstimator):
     "Reading parameters and data."
@@ -292,8 +303,7 @@ class _Checked(_MixtureEstimator):
 
     def _read(self, X, reset=False):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
-        if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
-        if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
+        _refuse_no_table(X)
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
         except (ValueError, TypeError) as error:
@@ -322,7 +332,11 @@ class _Fitted(_Checked):
     def _ask(self, method, X):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
-        X, given, model = self._data(self._read(X)), {"missing": self.missing} if self.missing else {}, self._mixture()
+        return self._answer(method, self._read(X))
+
+    def _answer(self, method, X):
+        "The same, on data that were read."
+        X, given, model = self._data(X), {"missing": self.missing} if self.missing else {}, self._mixture()
         with _called_X():
             if not self.missing or len(X) <= _ROWS: return getattr(model, method)(X, **given)
             return np.concatenate([getattr(model, method)(X[i:i + _ROWS], **given) for i in range(0, len(X), _ROWS)])
@@ -354,6 +368,7 @@ class _Fitted(_Checked):
         w = as_sample_weight(sample_weight, len(log_p))
         n, size = selection._count(sample_weight, len(w)), self._mixture().n_parameters
         score = -2 * float(log_p[w > 0] @ w[w > 0]) + size * (2 if name == "aic" else np.log(n))
+        if np.isinf(score): return score # a row is impossible
         return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1)) if name == "icl" else score
 
     def aic(self, X, sample_weight=None):
@@ -370,10 +385,13 @@ class _Fitted(_Checked):
 
     def sample(self, n_samples=1):
         "n_samples draws, (n_samples, d), and the component behind each, (n_samples,), in the order of the components."
+        return self._sample(n_samples)
+
+    def _sample(self, n_samples, **more):
         model = self._mixture(draws=True)
         try: n = as_count(n_samples, "n_samples", least=1)
         except ValueError as error: raise ValueError(f"Invalid value for 'n_samples': {error}") from None
-        x, y = model.sample(_as_generator(self.random_state), n)
+        x, y = model.sample(_as_generator(self.random_state), n, **more)
         order = np.argsort(y, kind="stable")
         return x.reshape(n, -1)[order], y[order]
 
@@ -641,6 +659,122 @@ def _where_possible(table, blocks, x):
     table = np.where(table.any(axis=1, keepdims=True), table, possible)
     return table / table.sum(axis=1, keepdims=True)
 
+# %% ../nbs/11_estimators.ipynb #5ed5a760
+def _warn_of_unlike(blocks):
+    "Warn where densities would be compared with probabilities."
+    names = {kind: [f if isinstance(f, str) else f.__name__ for f in dict.fromkeys(b if isinstance(b, type) else type(b) for b in blocks)
+                    if f.discrete is kind] for kind in (True, False)}
+    if names[True] and names[False]: warnings.warn(
+        "a list of families goes by component, not by column: each component reads all columns. Here that compares the probabilities of "
+        f"{', '.join(names[True])} with the densities of {', '.join(names[False])}, which depend on the unit of X. For columns of "
+        "different kinds, write a family of your own that multiplies them; for a spike beside a density, Mixture and fit ask nothing", UserWarning, stacklevel=5)
+
+# %% ../nbs/11_estimators.ipynb #230bc106
+def _absent(value):
+    "True for what stands for a missing value: None, NaN, NaT, and pandas' NA."
+    try: return value is None or bool(value != value)
+    except TypeError: return True # NA, of which nothing is true or false
+
+# %% ../nbs/11_estimators.ipynb #d8abbbb9
+def _in_order(values, order):
+    "Different values in their order, or sorted. Raises TypeError for those that cannot be."
+    if order is not None: return [v for v in order if v in values]
+    try: return sorted(values)
+    except TypeError: raise TypeError(f"got {' and '.join(sorted({type(v).__name__ for v in values}))}") from None
+
+def _factorised(column): # → (n,), −1 where missing; the values that occur; the order of all that may, or None
+    "A column as the numbers of its different values."
+    if hasattr(getattr(column, "cat", None), "codes"): # pandas' categories
+        codes, order = np.asarray(column.cat.codes), list(column.cat.categories)
+        used = np.unique(codes[codes >= 0])
+        number = np.full(len(order) + 1, -1)
+        number[used] = np.arange(len(used))
+        return number[codes], [order[i] for i in used], order
+    if hasattr(column, "iloc") and not isinstance(column.dtype, np.dtype): column = column.astype(object) # with pandas' NA
+    array = np.asarray(column)
+    if array.dtype.kind == "f" and np.isinf(array).any(): raise ValueError("got infinity")
+    if array.dtype.kind not in "biufMmUS": return *_numbered(array.astype(object)), None
+    seen, codes = array == array, np.full(len(array), -1)
+    values, codes[seen] = np.unique(array[seen], return_inverse=True)
+    return codes, list(values) if values.dtype.kind in "Mm" else values.tolist(), None
+
+def _numbered(array): # of objects
+    seen = np.fromiter((not _absent(v) for v in array), bool, len(array))
+    values, codes = _in_order(set(array[seen]), None), np.full(len(array), -1)
+    number = {v: i for i, v in enumerate(values)}
+    codes[seen] = [number[v] for v in array[seen]]
+    return codes, values
+
+# %% ../nbs/11_estimators.ipynb #d5df188c
+def _columns_of(X):
+    "The columns of a table, and what to call each in a message."
+    if not hasattr(X, "columns"): return list(np.asarray(X).T), [f"column {j}" for j in range(np.shape(X)[1])]
+    columns = [X.iloc[:, j] for j in range(X.shape[1])] if hasattr(X, "iloc") else X.get_columns()
+    return columns, [f"column {name!r}" for name in X.columns]
+
+def _each_factorised(X):
+    "Every column, its name, and what `_factorised` finds in it."
+    for column, name in zip(*_columns_of(X)):
+        try: yield name, *_factorised(column)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X must hold categories of one kind, such as all text or all numbers; {name}: {error}") from None
+
+# %% ../nbs/11_estimators.ipynb #c0771ee5
+@dataclass
+class _Found:
+    "The different values of each column. They add up over parts of the data."
+    names: list
+    values: list # for each column, in order
+    orders: list # for each column: all that may occur, in order, or None
+    rows: int
+
+    def __add__(self, other):
+        if self.names != other.names: raise ValueError(f"parts must have the same columns in the same order; got {self.names}, {other.names}")
+        orders = [a if a == b else None for a, b in zip(self.orders, other.orders)]
+        values = [_in_order({*a, *b}, order) for a, b, order in zip(self.values, other.values, orders)]
+        return _Found(self.names, values, orders, self.rows + other.rows)
+
+    def categories(self): # one array for each column
+        return [_as_values(values) for values in self.values]
+
+def _find(x, w=None):
+    names, codes, values, orders = zip(*_each_factorised(x))
+    return _Found(list(names), list(values), list(orders), len(codes[0]))
+
+def _as_values(values):
+    "An array of numbers, truth values or dates, else of objects."
+    plain = np.asarray(values)
+    return plain if plain.ndim == 1 and plain.dtype.kind in "biufM" else np.fromiter(values, object, len(values))
+
+# %% ../nbs/11_estimators.ipynb #2ae84a1d
+def _encoded(X, categories, missing=None, unseen="fit did not see"): # unseen: None gives such a value the code C_j
+    "The numbers of categories, (n, d); NaN where one is missing. Raises ValueError with the column for what has no number."
+    out = []
+    for (name, codes, values, _), known in zip(_each_factorised(X), categories):
+        if missing is None and np.any(codes < 0): raise ValueError(
+            f"Input X contains NaN, None or NA, in row {np.argmax(codes < 0)} of {name}; if they stand for missing values, say missing=\"em\"")
+        number = {v: i for i, v in enumerate(known)}
+        new = [v for v in values if v not in number]
+        if new and unseen: raise ValueError(f"X must hold known categories; {name} holds {_plain(new[0])!r}, which {unseen}"
+                                            + (f" (and {len(new) - 1} more such values)" if len(new) > 1 else "")
+                                            + f": it knows {', '.join(repr(_plain(v)) for v in known[:6])}{', …' * (len(known) > 6)}")
+        out.append(np.array([number.get(v, len(known)) for v in values] + [np.nan])[codes])
+    return np.stack(out, axis=1)
+
+def _plain(value): return value.item() if isinstance(value, np.generic) else value # without NumPy's type
+
+# %% ../nbs/11_estimators.ipynb #dcbc343d
+def _decoded(x, categories):
+    "The categories behind numbers: an array of their type, or of objects where columns differ."
+    columns = [known[x[:, j].astype(int)] for j, known in enumerate(categories)]
+    kinds = {c.dtype for c in columns}
+    return np.stack([c if len(kinds) == 1 else c.astype(object) for c in columns], axis=1)
+
+def _coded_part(read, encode, part):
+    "Read a part of Chunks, and encode its x."
+    x, w = _pair(part if read is None else read(part))
+    return encode(x) if len(x) else x, w
+
 # %% ../nbs/11_estimators.ipynb #df22e2a8
 def _all_alike(block, x, w):
     "A block's statistics, as if each row that it supports belonged to all components alike."
@@ -652,7 +786,7 @@ def _apart(data, block):
     "The block with each component fitted to all rows that it supports."
     return block.maximise(data.total(partial(_all_alike, block)))
 
-def _without_gaps(values, x):
+def _filled_with(values, x):
     "A table with a value for each column in place of what is missing there."
     return np.where(np.isnan(x), values, x)
 
@@ -660,8 +794,87 @@ def _softened(model, pooled, share=0.1):
     "The model, with what EM could never raise again moved off the border; pooled(block): fitted to all rows."
     return Mixture(model.weights, [b.softened(partial(pooled, b), share) for b in model.components])
 
+# %% ../nbs/11_estimators.ipynb #ba63f652
+class _Encoding(_Fitted):
+    "Reading and writing categories, where all families are `nominal` and are to be made from the data."
+
+    def _encodes(self): return all(isinstance(b, type) and b.nominal for b in self._blocks()[0])
+
+    def _read(self, X, reset=False, unseen="fit did not see"):
+        "Read X: of categories, their numbers, with those that occur in categories_; else as scikit-learn does."
+        if not self._encodes(): return self._read_numbers(X, reset)
+        _refuse_no_table(X)
+        X = self._table(X, reset)
+        if reset and self._warm():
+            if len(X.T) != len(self.categories_): raise ValueError("warm_start must go on with the number of columns of the last fit")
+            unseen = "the fit that warm_start goes on with did not see"
+        elif reset:
+            found = _find(X)
+            _warn_of_names(found)
+            self.categories_ = found.categories()
+        return _encoded(X, self.categories_, self.missing, unseen)
+
+    def _read_numbers(self, X, reset):
+        try: return super()._read(X, reset)
+        except (ValueError, TypeError) as error:
+            if not any(b.nominal for b in self._blocks()[0]): raise
+            raise type(error)(f"{error}. A template Categorical(p), or a Categorical beside other families, reads its own numbers 0 … C − 1; "
+                              "only the name 'categorical' encodes") from None
+
+    def _table(self, X, reset):
+        "A table of any values, checked for its shape and names."
+        if hasattr(X, "to_frame"): X = X.to_frame() # a Series
+        frame, least = hasattr(X, "columns"), 2 if reset else 1
+        if isinstance(X, (list, tuple)): X = np.array(X, dtype=object) # so that numbers beside text stay numbers
+        if frame and len(X) < least: raise ValueError(f"Found array with {len(X)} sample(s) while a minimum of {least} is required")
+        return validate_data(self, X, reset=reset, skip_check_array=True) if frame else validate_data(
+            self, X, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=least)
+
+    def _prepared(self, X):
+        "Chunks of categories are gone through once to find them, and encoded whenever they are read."
+        if not (isinstance(X, Chunks) and self._encodes()): return X
+        found = X.total(_find)
+        self._table(next(iter(X))[0], reset=True)
+        if not self._warm(): self.categories_ = found.categories()
+        return self._coded(X)
+
+    def _coded(self, X):
+        "The same Chunks with numbers in the place of categories."
+        return replace(X, read=partial(_coded_part, X.read, partial(_encoded, categories=self.categories_, missing=self.missing)))
+
+    def _read_sample(self, rows, names): return rows if self._encodes() else super()._read_sample(rows, names)
+
+    def _ask(self, method, X):
+        "As always; but a category that fit did not see has the log-probability −∞."
+        if not (method == "log_prob" and self._encodes()): return super()._ask(method, X)
+        check_is_fitted(self)
+        codes = self._read(X, unseen=None)
+        known = ~np.any(codes >= [len(c) for c in self.categories_], axis=1)
+        log_p = np.full(len(codes), -np.inf)
+        if known.any(): log_p[known] = self._answer(method, codes[known])
+        return log_p
+
+    def sample(self, n_samples=1, totals=None):
+        """n_samples draws, (n_samples, d), and the component behind each, (n_samples,), in the order of the components.
+
+        Of categories, the original values. totals: (n_samples,) or one number, for families with n=None, such as the tosses behind each row."""
+        x, y = self._sample(n_samples, **{} if totals is None else {"totals": totals})
+        return _decoded(x, self.categories_) if self._encodes() else x, y
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = self._encodes()
+        return tags
+
+def _warn_of_names(found):
+    "Warn of a column in which no value occurs twice."
+    for name, values in zip(found.names, found.values):
+        if len(values) == found.rows > 20: warnings.warn(
+            f"{name} holds a different value in each of the {found.rows} rows; as categories they tell nothing. Is it a name, or a measurement?",
+            UserWarning, stacklevel=5)
+
 # %% ../nbs/11_estimators.ipynb #51a04290
-class _AnyFamily(_Fitted):
+class _AnyFamily(_Encoding):
     "How a mixture of any families begins."
 
     def _blocks(self):
@@ -684,6 +897,7 @@ class _AnyFamily(_Fitted):
             if not isinstance(params, dict): raise TypeError(f"family_params must be a dictionary, or a list of them; got {params!r}")
         if not isinstance(self.guard, (bool, np.bool_)): raise TypeError(f"guard must be True or False; got {self.guard!r}")
         self._check_common()
+        _warn_of_unlike(self._blocks()[0])
 
     def _data(self, X):
         "X, or its only column as numbers, where no family reads rows."
@@ -703,14 +917,19 @@ class _AnyFamily(_Fitted):
         blocks = tuple(self._templates(x, w))
         Mixture(np.full(K, 1 / K), blocks).check(x)
         for i, (rows, counts, marks) in enumerate(_sketches(X, w, labels, rng, K if self.init_params != "random" else 1, self.n_init)):
-            table, rows = _guess(self.init_params, rows, counts, K, rng, marks, i), self._data(rows)
+            rows = self._data(rows)
+            table = _guess(self.init_params, blocks[0].points(rows), counts, K, rng, marks, i)
             model = _started(blocks, rows, _where_possible(table, blocks, rows), counts)
             yield _softened(model, partial(_apart, Chunks.slices(x, _ROWS, w)))
 
     def _grounded(self, model, X, rows):
         "The model that a sample led to, softened by all parts: they may hold values that the sample does not."
         gap = filled(np.vstack([rows, np.full(rows.shape[1], np.nan)]))[-1]
-        return _softened(model, partial(_apart, X.each(partial(_without_gaps, gap)).each(self._data)), share=1e-3)
+        return _softened(model, partial(_apart, X.each(partial(_filled_with, gap)).each(self._data)), share=1e-3)
+
+    def _without_gaps(self, X):
+        full, (blocks, _, params) = self._data(_filled(X)), self._blocks()
+        return _specimen(blocks, full, params[0]).mended(full).reshape(X.shape)
 
     def _resume(self, X, w):
         "The last result as a start."
@@ -729,8 +948,13 @@ class _AnyFamily(_Fitted):
 class MixtureModel(_AnyFamily):
     """A mixture of any family, or of several side by side, with the interface of scikit-learn.
 
-    The families of one number take d columns as independent within a component. After `fit`: model_ (a `Mixture`), weights_,
-    converged_, reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
+    The families of one number take d columns as independent within a component. A list of families goes by component, not by column.
+    After `fit`: model_ (a `Mixture`), weights_, converged_, reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
+
+    "categorical" takes any values and encodes those that occur, in `categories_` (an array for each column: sorted, or in pandas' order),
+    whose places are the numbers that model_ reads. None, NaN and NA are missing values. A value that fit did not see gives the
+    log-density −∞ in score_samples, and a ValueError in predict. A template `Categorical(p)` reads its own numbers instead.
+    With family_params={"n": None}, "binomial" reads rows (heads, tosses) and "multinomial" rows of any sum.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
 
     def __init__(
@@ -738,7 +962,7 @@ class MixtureModel(_AnyFamily):
         family="normal",       # a name, a class, or a template whose constants count; or a list of these
         n_components=None,     # K, or one number for each family of a list; None: 1 each, or the template's
         *,
-        family_params=None,    # constants, such as {"n": 10} for a binomial; or a list of these
+        family_params=None,    # constants, such as {"n": 10} for a binomial ({"n": None}: rows have totals of their own); or a list of these
         guard=True,            # keep variances of normal families above 1e-12 of the data's
         tol=1e-8,              # stop when less than this seems still to be gained, nats per row
         max_iter=10_000,       # the most evaluations of the EM map in a run

@@ -321,6 +321,12 @@ def _some_rows(x, most):
         column[gap] = column[np.argmin(gap)]
     return table[~np.isnan(table).any(axis=1)].reshape(-1, *x.shape[1:])
 
+# %% ../nbs/03_em.ipynb #9b18e9c0
+def _mended(model, rows):
+    "Rows filled in cell by cell, as rows that can be: a family may say so."
+    block = next(iter(getattr(model, "components", ())), None)
+    return block.mended(rows) if len(rows) and hasattr(block, "mended") else rows
+
 # %% ../nbs/03_em.ipynb #a78f0806
 def _same_density(model, x, close=1e-15):
     "Two components that agree on each row to `close` nats, or None."
@@ -340,14 +346,14 @@ def _twins(model, x, close=1e-6): # near ones too: rounding parts twins slowly
     "Two components that give every observation the same density, or None."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")):
         return None
-    few, many = _some_rows(x, 8), _some_rows(x, 1000)
+    few, many = (_mended(model, _some_rows(x, most)) for most in (8, 1000))
     if len(few) and _same_density(model, few, close) is None: return None
     return _same_density(model, many, close) if len(many) else None
 
 # %% ../nbs/03_em.ipynb #690cfb2c
 def _nearest_pair(model, x):
     "The two components that differ least, and by how many nats."
-    rows = _some_rows(x, 1000)
+    rows = _mended(model, _some_rows(x, 1000))
     if not len(rows): return None, np.inf
     joint = model.log_joint(rows).T
     log_p = np.logaddexp.reduce(joint, axis=0)

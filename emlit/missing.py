@@ -14,7 +14,7 @@ from scipy.special import digamma
 
 from .checks import as_array, as_rng, as_sample_weight, require
 from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
-                            Geometric, Moments, MultivariateNormal, Normal, Poisson, Stats,
+                            Geometric, Moments, Multinomial, MultivariateNormal, Normal, Poisson, Stats,
                             Uniform, Univariate, _as_columns, _moments)
 from .mixture import Expectation, Mixture, log_normalise
 
@@ -84,7 +84,8 @@ def _part(mixture, x, seen, rows):
     "The model of the columns that are seen, and what these rows hold there; (None, …) if that is nothing."
     if seen.all(): return mixture, x[rows]
     if not seen.any(): return None, np.empty((len(rows), 0))
-    model, part = mixture.marginal(np.flatnonzero(seen)), x[rows][:, seen]
+    try: model, part = mixture.marginal(np.flatnonzero(seen)), x[rows][:, seen]
+    except ValueError as error: raise ValueError(f"{error}; x[{rows[0]}] is {x[rows[0]]}") from None
     possible = np.any([b.supports(part) for b in model.components], axis=0)
     if possible.all(): return model, part
     allowed = " or ".join(dict.fromkeys(b.allowed for b in model.components))
@@ -180,6 +181,27 @@ def _(family: Normal, x, r, seen): # a missing number has the expected square σ
         total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
     return Moments(weight, total, square, origin)
 
+# %% ../nbs/15_missing.ipynb #c105706b
+@statistics.register
+def _(family: Binomial, x, r, seen): # with n=None: rows of tosses without heads, or rows of nothing
+    if family.n is not None: return statistics.dispatch(object)(family, x, r, seen)
+    tosses = x[:, 0] if seen[1] else np.zeros(len(x))
+    return Stats(r.sum(0), (r.T @ tosses)[:, None] * np.stack([family.p, 1 - family.p], -1))
+
+@statistics.register
+def _(family: Multinomial, x, r, seen): # with n=None: m p_c / P of a face that was not counted
+    if family.n is not None: return statistics.dispatch(object)(family, x, r, seen)
+    total = np.zeros(family.p.shape)
+    if seen.any():
+        total[:, seen] = r.T @ x
+        total[:, ~seen] = total.sum(1, keepdims=True) * _per_counted(family.p, seen)
+    return Stats(r.sum(0), total)
+
+def _per_counted(p, seen):
+    "How often each other face comes up for one throw that was counted; 0 for a component that has no such throws."
+    counted = p[:, seen].sum(1, keepdims=True)
+    return p[:, ~seen] / np.where(counted > 0, counted, np.inf)
+
 # %% ../nbs/15_missing.ipynb #aafdbb4a
 def _others(given, d):
     "The numbers of the other columns."
@@ -235,6 +257,19 @@ def _(family: MultivariateNormal, x, given):
     if not (_is_dense(family) and len(given)): return np.broadcast_to(mean, (len(x), *mean.shape))
     slope = np.broadcast_to(regression(family.cov, given)[0], (K, d - len(given), len(given)))
     return mean + np.einsum("kmo,nko->nkm", slope, x[:, None] - family.mean[:, given])
+
+# %% ../nbs/15_missing.ipynb #bfa27f8d
+@means_given.register
+def _(family: Binomial, x, given): # with n=None: the heads of so many tosses
+    if family.n is not None: return means_given.dispatch(object)(family, x, given)
+    if not len(given): raise ValueError("x must hold the tosses of every row whose heads are to be filled in")
+    return (x * family.p)[:, :, None] if len(given) == 1 else np.empty((len(x), len(family.p), 0))
+
+@means_given.register
+def _(family: Multinomial, x, given): # with n=None: m p_c / P
+    if family.n is not None: return means_given.dispatch(object)(family, x, given)
+    if not len(given): raise ValueError("x must hold at least one count in every row that is to be filled in")
+    return x.sum(1)[:, None, None] * _per_counted(family.p, np.isin(np.arange(family.p.shape[1]), given))
 
 # %% ../nbs/15_missing.ipynb #a0c89299
 @statistics.register
@@ -307,6 +342,16 @@ def _given(family, given, values):
 def _(family: MultivariateNormal, given, values):
     return MultivariateNormal(means_given(family, values[None], given)[0], _cov_given(family, given), family.structure)
 
+# %% ../nbs/15_missing.ipynb #b4935eeb
+@_given.register
+def _(family: Binomial, given, values): # with n=None: a Binomial of so many tosses
+    if family.n is not None: return _given.dispatch(object)(family, given, values)
+    return Binomial(values, family.p[:, None])
+
+@_given.register
+def _(family: Multinomial, given, values):
+    raise TypeError("Multinomial does not define conditional: of the throws that were not counted there may be any number")
+
 # %% ../nbs/15_missing.ipynb #14ee3f10
 def _split(mixture, columns):
     "Read the columns that are given; at least one must be left."
@@ -366,6 +411,13 @@ def _(family: MultivariateNormal, given):
     if _is_dense(family): return np.broadcast_to(_cov_given(family, given), (K, d - len(given), d - len(given)))
     return _diagonal(_variances(family)[:, _others(given, d)])
 
+# %% ../nbs/15_missing.ipynb #b3e9410c
+@_dense_cov.register(Binomial)
+@_dense_cov.register(Multinomial)
+def _(family, given):
+    if not family.needs_totals: return _dense_cov.dispatch(object)(family, given)
+    raise TypeError(f"{type(family).__name__} with n=None has no covariance that is the same for all rows: it grows with the totals")
+
 # %% ../nbs/15_missing.ipynb #70cc1a5d
 def regress(
     model,   # a Mixture
@@ -397,6 +449,20 @@ def _(family: MultivariateNormal, x, given, rng):
     K, d = family.mean.shape
     noise = MultivariateNormal(np.zeros((K, d - len(given))), _cov_given(family, given), family.structure)
     return means_given(family, x, given) + noise.sample(rng, len(x))
+
+# %% ../nbs/15_missing.ipynb #750a79e3
+@_draws_given.register
+def _(family: Binomial, x, given, rng): # with n=None: the heads of so many tosses
+    if family.n is not None: return _draws_given.dispatch(object)(family, x, given, rng)
+    means_given(family, x, given) # which refuses rows without tosses
+    return rng.binomial(x.astype(int), family.p)[:, :, None]
+
+@_draws_given.register
+def _(family: Multinomial, x, given, rng): # with n=None: the negative multinomial, as Poisson counts of gamma rates
+    if family.n is not None: return _draws_given.dispatch(object)(family, x, given, rng)
+    means_given(family, x, given) # which refuses rows without a count
+    rate = rng.standard_gamma(x.sum(1))[:, None, None]
+    return rng.poisson(rate * _per_counted(family.p, np.isin(np.arange(family.p.shape[1]), given)))
 
 # %% ../nbs/15_missing.ipynb #d9710d4e
 def _pick(r, rng): # r: (n, K)

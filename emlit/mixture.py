@@ -13,7 +13,7 @@ import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
 from .engine import cores, fast_e_step, fast_scores, in_threads
-from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
+from .families import Degenerate, Family, MultivariateNormal, Normal, _as_totals, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
@@ -298,19 +298,22 @@ def _check_changes(own, changes):
 # %% ../nbs/05_mixture.ipynb #f339f405
 _DRAWS = 2**14 # so many at a time
 
-def _draw(blocks, rng, n):
+def _draw(blocks, rng, n, totals=None):
     "n draws of each component, (n, K) or (n, K, d)."
     for block in blocks:
         if not hasattr(block, "sample"): raise TypeError(f"{type(block).__name__} must define sample(rng, n) to be drawn from")
-    drawn = [b.sample(rng, n) for b in blocks]
+    drawn = [b.sample(rng, n, totals=totals) if b.needs_totals else b.sample(rng, n) for b in blocks]
     shapes = [(n, *d.shape[2:]) for d in drawn]
     if len(set(shapes)) == 1: return np.concatenate(drawn, axis=1)
     raise ValueError("components must all be for x of the same shape; "
                      + ", ".join(f"{type(b).__name__} draws {shape}" for b, shape in zip(blocks, shapes)))
 
 # %% ../nbs/05_mixture.ipynb #2ad9c389
-def _draw_each(blocks, rng, z):
+def _draw_each(blocks, rng, z, totals=None):
     "A draw of component z_i for each i."
+    if totals is not None: # each row's own, so rows keep their places
+        parts = np.split(np.arange(len(z)), range(_DRAWS, len(z), _DRAWS))
+        return np.concatenate([_draw(blocks, rng, len(i), totals[i])[np.arange(len(i)), z[i]] for i in parts])
     if len(z) <= _DRAWS: return _draw(blocks, rng, len(z))[np.arange(len(z)), z]
     parts = []
     for part in np.split(z, range(_DRAWS, len(z), _DRAWS)): # of many draws of every component, most would be thrown away
@@ -342,9 +345,47 @@ def _mixture(weights, blocks):
     vars(new).update(weights=weights, components=_as_blocks(blocks))
     return new
 
+# %% ../nbs/05_mixture.ipynb #2adced6c
+class _Named:
+    "Parameters by name, of a mixture."
+    constraints = {"weights": "simplex"} # the families declare theirs
+
+    def blocks(self) -> dict: # name → Family
+        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
+        return {f"components[{i}]": b for i, b in enumerate(self.components)}
+
+    def parameters(self) -> dict:
+        "Every parameter by name: `weights`, `components[0].p`, …"
+        return {"weights": self.weights} | {f"components[{i}].{name}": value for i, b in enumerate(self.components)
+                                            for name, value in b.parameters().items()}
+
+    def replace(self, changes: dict) -> "Mixture":
+        "A copy with other values for the parameters named in `changes`."
+        _check_changes(self.parameters(), changes)
+        return Mixture(changes.get("weights", self.weights),
+                       [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
+                        for i, b in enumerate(self.components)])
+
+# %% ../nbs/05_mixture.ipynb #c02c1305
+class _Drawing:
+    "How a mixture makes data."
+
+    def totals(self, x): # (n,) or None
+        "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
+        return next((t for t in (b.totals(x) for b in self.components) if t is not None), None)
+
+    def sample(self, rng, n: int, totals=None) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
+        """n draws from the mixture by the generator `rng`, with the component that made each.
+
+        `totals`: (n,) or one number, for families with n=None, whose rows have totals of their own."""
+        rng, n = as_rng(rng), as_count(n, "n", least=1)
+        if totals is not None: totals = _as_totals(totals, n, next((b for b in self.components if b.needs_totals), self.components[0]))
+        z = rng.choice(self.n_components, size=n, p=self.weights)
+        return _draw_each(self.components, rng, z, totals), z
+
 # %% ../nbs/05_mixture.ipynb #e07b225f
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(_Drawing, _Named):
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
 
     Raises ValueError for weights that are not a distribution or do not match the number of components, TypeError for components that are not families.
@@ -359,16 +400,10 @@ class Mixture:
         object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
         object.__setattr__(self, "components", blocks)
 
-    constraints = {"weights": "simplex"} # the families declare theirs
-
     @property
     def n_components(self) -> int: return len(self.weights)
     @property
     def n_parameters(self) -> int: return len(self.weights) - 1 + sum(b.n_parameters for b in self.components)
-
-    def blocks(self) -> dict: # name → Family
-        "The families by name, `components[0]`, …: a name, a dot and the name of a parameter make a name of `parameters`."
-        return {f"components[{i}]": b for i, b in enumerate(self.components)}
 
     def __reduce__(self): return Mixture, (self.weights, self.components) # copies are checked and read-only too
 
@@ -438,21 +473,3 @@ class Mixture:
         _check_expectation(self, total, frozen)
         weights = self.weights if "weights" in frozen else counts / counts.sum()
         return _mixture(weights, [_maximise(self.components, i, s, frozen) for i, s in enumerate(total.stats)])
-
-    def parameters(self) -> dict:
-        "Every parameter by name: `weights`, `components[0].p`, …"
-        return {"weights": self.weights} | {f"components[{i}].{name}": value for i, b in enumerate(self.components)
-                                            for name, value in b.parameters().items()}
-
-    def replace(self, changes: dict) -> "Mixture":
-        "A copy with other values for the parameters named in `changes`."
-        _check_changes(self.parameters(), changes)
-        return Mixture(changes.get("weights", self.weights),
-                       [b.replace({name: changes[f"components[{i}].{name}"] for name in _in_block(changes, i)})
-                        for i, b in enumerate(self.components)])
-
-    def sample(self, rng, n: int) -> tuple: # x of shape (n,) or (n, d), and the component behind each, shape (n,)
-        "n draws from the mixture by the generator `rng`, with the component that made each."
-        rng, n = as_rng(rng), as_count(n, "n", least=1)
-        z = rng.choice(self.n_components, size=n, p=self.weights)
-        return _draw_each(self.components, rng, z), z

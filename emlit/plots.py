@@ -1097,7 +1097,7 @@ def _draws(mixture, d, x=None, counts=False):
 #| code-summary: "_drawn, _form"
 def _drawn(block, x=None):
     "Draws of a family, (200, K) or (200, K, d); of one that cannot be sampled, the data in their place."
-    try: return block.sample(np.random.default_rng(0), 200)
+    try: return block.sample(np.random.default_rng(0), 200, **{"totals": 10} if block.needs_totals else {})
     except (AttributeError, NotImplementedError): pass
     if x is None: raise ValueError(f"x must be given, since {type(block).__name__} cannot be sampled")
     some = np.asarray(x, dtype=float)[np.linspace(0, len(x) - 1, 200).round().astype(int)]

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, require
-from .families import Categorical, Family, Multinomial, MultivariateNormal
+from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal
 from .mixture import Expectation, Mixture, _check_expectation
 
 # %% ../nbs/09_starts.ipynb #766da1a9
@@ -39,6 +39,7 @@ def _template(kind, x, K, constants):
     _check_constants(kind, constants)
     columns = _columns(x, kind)
     if kind is Multinomial: return kind(**constants, p=np.full((K, *columns), 1 / columns[0]))
+    if kind is Binomial and constants["n"] is None: return kind(None, np.full(K, 0.5)) # for rows (heads, tosses)
     if kind is Categorical: return kind(_even(as_array(x, "x"), K))
     if kind is MultivariateNormal: return kind(np.zeros((K, *columns)), _unit(K, *columns, constants.get("structure", "full")), **constants)
     names = [f.name for f in fields(kind) if f.name not in kind.constants]
@@ -49,7 +50,8 @@ def _even(x, K):
     "Even probabilities of the categories 0 … max(x), for each column."
     if x.ndim == 2: return [_even(column, K) for column in x.T]
     size = max(int(x.max()) + 1, 1)
-    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}")
+    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
+                                      "such as by numpy.unique(x, return_inverse=True), or let MixtureModel('categorical') do it")
     return np.full((K, size), 1 / size)
 
 # %% ../nbs/09_starts.ipynb #d66e5e36
@@ -58,6 +60,14 @@ def _unit(K, d, structure="full"):
     if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
     shapes = {"full": [np.eye(d)] * K, "tied": np.eye(d), "diag": np.ones((K, d)), "tied_diag": np.ones(d), "spherical": np.ones(K)}
     return shapes.get(structure, 1.0)
+
+# %% ../nbs/09_starts.ipynb #f7f7526a
+def _specimen(family, x, constants):
+    "A family of the kind of the first of these, to be asked."
+    block = family[0] if isinstance(family, (tuple, list)) else family
+    if isinstance(block, type) and issubclass(block, Family): return _template(block, x, 1, constants)
+    if isinstance(block, Family): return block
+    raise TypeError(f"family must be a class of Family, a Family, or a sequence of these; got {family!r}")
 
 # %% ../nbs/09_starts.ipynb #07e63550
 def _read_table(r):

@@ -21,7 +21,7 @@ from .families import Degenerate, directions, kinds
 from .fitting import fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
-from .starts import kmeans, kmeans_plus_plus, start
+from .starts import _specimen, kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
@@ -158,7 +158,8 @@ def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, move
     "Every parameter of every component, with the ways in which it can change."
     at, ends = 0, np.cumsum([b.n_components for b in mixture.components])
     places = dict(zip(mixture.blocks(), np.split(np.arange(ends[-1]), ends[:-1])))
-    for q in _described(mixture):
+    sized = Mixture(mixture.weights, [b.sized(x) for b in mixture.components]) # with totals like those of the rows
+    for q in _described(sized):
         own = places.get(q.block) # the components of its family
         r = lambda: mixture.responsibilities(x)[:, own]
         for k, row in q.pieces:
@@ -167,6 +168,12 @@ def _numbers_of(mixture, x, frozen): # → place in the row of all numbers, move
                 known = directions("simplex", row) if own is None else q.tangent(k)
                 yield at, *(known or _tried(q, k, x, r())), touched
             at += row.size
+
+# %% ../nbs/14_uncertainty.ipynb #fc0e2a7d
+def _unused(model):
+    "True for each entry of a category that no component can show: it is no parameter."
+    blank = lambda p: np.broadcast_to(~p.any(axis=0), p.shape)
+    return _flat({q.name: blank(q.value) if getattr(q.owner, "nominal", False) else np.zeros(q.value.shape) for q in _described(model)}) > 0
 
 # %% ../nbs/14_uncertainty.ipynb #841f7ac2
 def _chart(mixture, x, frozen=()):
@@ -183,7 +190,7 @@ def _collected(model, found, frozen):
         free += [at + e for e in entries]
         columns += [touched] * len(moves)
     A = np.reshape(A, (len(A), len(names))).T
-    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()])
+    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()]) | _unused(model)
     fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
     return Chart(model, A, np.array(free, int), fixed, tuple(columns), *_guesses(model, frozen))
 
@@ -786,13 +793,24 @@ def _counts(sample_weight, n):
         raise ValueError("sample_weight must hold whole numbers here: a bootstrap draws as many observations again")
     return w
 
+# %% ../nbs/14_uncertainty.ipynb #aab74179
+def _totals_of(model, x, rows):
+    "What `sample` is told where rows have totals of their own: those of the rows of x."
+    totals = model.totals(x) if hasattr(model, "totals") else None
+    if totals is None: return {}
+    partly = np.flatnonzero(np.isnan(totals) & ~np.isnan(x).all(axis=1))
+    if partly.size: raise ValueError(f"x must hold the totals of its rows to draw others like them; x[{partly[0]}] is {x[partly[0]]}: "
+                                     "say parametric=False")
+    return {"totals": np.where(np.isnan(totals), 0, totals)[rows]} # a row of nothing is drawn as nothing
+
 # %% ../nbs/14_uncertainty.ipynb #19d26276
 def _redraw(model, x, w, rng, parametric, labels=None, missing=None, **_):
     "A new sample of the same size, its weights and labels. Rows that are drawn anew lack and know what the old ones did."
     total = int(w.sum())
     if callable(parametric): return parametric(model, rng), None, labels
     if not parametric: return x, rng.multinomial(total, w / total).astype(float), labels
-    drawn, rows = model.sample(rng, total), np.repeat(np.arange(len(x)), w.astype(int))
+    rows = np.repeat(np.arange(len(x)), w.astype(int))
+    drawn = model.sample(rng, total, **_totals_of(model, x, rows))
     new, z = drawn if isinstance(drawn, tuple) else (drawn, None)
     if missing is not None: new = np.where(np.isnan(x)[rows], np.nan, new)
     if labels is not None: labels = np.where(np.asarray(labels)[rows] >= 0, z, -1)
@@ -850,7 +868,7 @@ def bootstrap(
 
     Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are
     counted and left out. With `missing` or `labels`, rows drawn from the model lack the values, and know the
-    components, that the rows of x do.
+    components, that the rows of x do; where rows have totals of their own (n=None), they have the totals of those of x.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
     model = getattr(model, "trace_", model)
@@ -892,10 +910,10 @@ def _best(null, wider, x, w, rng, n_starts, options):
     traces = [_quiet_fit(s, x, options) for s in starts]
     return max((t for t in traces if t), key=lambda t: t.loglik, default=None)
 
-def _ratio(null, wider, seed, n, n_starts, options):
+def _ratio(null, wider, seed, n, n_starts, totals, options):
     "One draw of the likelihood ratio under the smaller model."
     rng = np.random.default_rng(seed)
-    x, counts = np.unique(null.sample(rng, n)[0], axis=0, return_counts=True) # equal rows count together
+    x, counts = np.unique(null.sample(rng, n, **totals)[0], axis=0, return_counts=True) # equal rows count together
     options = {**options, "sample_weight": counts.astype(float)}
     small = _quiet_fit(null, x, options)
     large = None if small is None else _best(small.model, wider, x, options["sample_weight"], rng, n_starts, options)
@@ -948,7 +966,8 @@ def bootstrap_lrt(
     if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
                                                     f"{-statistic / 2:.6g} lower: fit it from more starts")
     options = {"keep": "ends", "tol": 1e-6, "max_iter": 500, "accelerate": "auto"} | options
-    tasks = [(small, large, seed, int(w.sum()), n_starts, options) for seed in _seeds(rng, n)]
+    totals = _totals_of(small, x, np.repeat(np.arange(len(x)), w.astype(int)))
+    tasks = [(small, large, seed, int(w.sum()), n_starts, totals, options) for seed in _seeds(rng, n)]
     draws = np.array(_spread_out(_ratio, tasks, n_jobs, progress, "likelihood ratio"))
     draws = draws[np.isfinite(draws)]
     return RatioTest(statistic, (1 + np.sum(draws >= statistic)) / (1 + len(draws)), draws, n - len(draws))
@@ -1037,7 +1056,9 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     "One run from a start of its own; None if it has no maximum."
     weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
     full = filled(x) if options.get("missing") else x
-    r = recipe(full, K, np.random.default_rng(seed), **weighted)
+    kind = _specimen(family, full, constants)
+    if options.get("missing"): full = kind.mended(full)
+    r = recipe(kind.points(full), K, np.random.default_rng(seed), **weighted)
     try: first = start(family, full, r, sample_weight=sample_weight, **constants)
     except Degenerate: return None
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})

@@ -674,7 +674,7 @@ class SharedSteps(Steps): shared = ("edges",)
 def test_constants_that_all_share_stay():
     edges, height = np.array([0., 1, 2]), np.array([[.7, .2, .1], [.1, .8, .1], [.3, .3, .4]])
     x, w = np.array([.5, 1.5, 2.5]), [.2, .3, .5]
-    with pytest.raises(TypeError, match=r"Steps must say whether edges .*shared = \('edges',\)"): permute(Mixture(w, Steps(edges, height)), [2, 0, 1])
+    with pytest.raises(TypeError, match="Steps must say which fields all components share"): permute(Mixture(w, Steps(edges, height)), [2, 0, 1])
     with pytest.raises(TypeError, match="shared"): match(*[Mixture(w, Steps(edges, height))] * 2)
     m = Mixture(w, SharedSteps(edges, height))
     assert_allclose(permute(m, [2, 0, 1]).log_prob(x), m.log_prob(x))
@@ -702,6 +702,21 @@ def test_known_constants_tell_components_apart():
 def test_uniforms_are_matched_by_their_limits():
     m = Mixture([.5, .5], emlit.Uniform([0., 5], [1., 9]))
     assert_array_equal(match(m, permute(m, [1, 0])), [1, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Doubled(Family):
+    "Two Poissons of which one has twice the rate: they cannot change places."
+    rate: float
+    n_components = 2
+    def both(self): return np.array([1, 2]) * self.rate
+    def log_prob(self, x): return stats.poisson.logpmf(np.asarray(x)[:, None], self.both())
+    def sample(self, rng, n): return rng.poisson(self.both(), (n, 2))
+
+def test_components_that_cannot_change_places_do_not():
+    m = Mixture([.3, .7], Doubled(4.))
+    with pytest.raises(TypeError, match="select would change the densities"): permute(m, [1, 0])
+    assert permute(m, [0, 1]) == m
 
 
 # the same family twice
