@@ -66,7 +66,7 @@ regress                C          N            O           C           C        
 bound                  .          .            .           .           .           .        J      J
 MixtureModel           .          .            .           .           .           .        K      K
 select                 .          .            .           z           .           .        K      K
-plot_density           .          H            H           H           .           V        A      A
+plot_density           .          V            V           .           .           V        A      A
 plot_path              .          .            .           .           .           .        .      .
 pickle                 .          .            .           .           .           .        .      .
 """
@@ -81,7 +81,7 @@ ERRORS = { # letter: words of a TypeError or ValueError
     "w": "weights bears on those of a Mixture", "B": r"needs a model with blocks\(\)", "P": "a family of your own names it in `priors`",
     "+": "must return what adds up", "n": "must have n_parameters, or n_parameters be given", "X": "must be a Mixture", "F": "of one and the same family",
     "R": r"responsibilities\(x\)", "C": "x must have columns", "N": "has no means to fill in", "J": "log_joint", "K": "family must be a name such as|a class of Family",
-    "H": "families that have a density", "V": "1-D observations", "Z": "impossible under PointMass", "z": "one value for each of the 2 families", "A": "has no|must be a Mixture"}
+    "V": "1-D observations", "Z": "impossible under PointMass", "z": "one value for each of the 2 families", "A": "has no|must be a Mixture"}
 
 
 # the families and models
