@@ -1038,6 +1038,17 @@ class _Factored(Family):
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): _set(self, **state)
 
+    def _own(self): # what has an entry for each component, with the factor that goes with it
+        if self.structure.startswith("tied"): return ["mean"]
+        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
+
+    def _take(self, k): return self._with(**{name: getattr(self, name)[k] for name in self._own()})
+
+    def _put(self, k, part): # what is shared is that of the part
+        values = {name: np.array(getattr(self, name)) for name in self._own()}
+        for name, value in values.items(): value[k] = getattr(part, name)
+        return part._with(**values)
+
 # %% ../nbs/04_families.ipynb #60aabd8d
 @dataclass(frozen=True, eq=False, repr=False)
 class MultivariateNormal(_Factored):
@@ -1068,16 +1079,6 @@ class MultivariateNormal(_Factored):
     @cached_property
     def _inverse(self): return _inverse(self._scale) # of full and tied
 
-    def _own(self): # what has an entry for each component, with the factor that goes with it
-        if self.structure.startswith("tied"): return ["mean"]
-        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
-
-    def _take(self, k): return self._with(**{name: getattr(self, name)[k] for name in self._own()})
-
-    def _put(self, k, part): # what is shared is that of the part
-        values = {name: np.array(getattr(self, name)) for name in self._own()}
-        for name, value in values.items(): value[k] = getattr(part, name)
-        return part._with(**values)
 
     @property
     def n_components(self) -> int: return len(self.mean)

@@ -275,6 +275,7 @@ def _blur(model, single=_EPS): # single: of the precision of the E-step
         worst = max(worst, 64 * b.cov.shape[-1] * eps / least, 8 * mean)
     return worst
 
+# %% ../nbs/03_em.ipynb #4415c015
 def _harmless(loglik, n, eps=_EPS):
     "A fall of ℓ that the rounding of a whole step may explain."
     return max(1e-10, 8 * eps) * (abs(loglik) + n)
@@ -524,6 +525,7 @@ def _judge(reason, model, twins, em_map, enough=0.0):
     if reason in ("converged", "stalled"): return "empty", words, _ON_FEWER
     return reason, f"{message}; {words}", alarm or "EM went on with fewer"
 
+# %% ../nbs/03_em.ipynb #92231ce5
 def _end(reason, model, twins, em_map, enough):
     "The same, but for components without data."
     x = em_map.x
@@ -636,19 +638,17 @@ class _Record:
         return (_stop(run, n, tol, slowest, self.eps)
                 or _plateau(self.values[-9:], n, tol, self.steps[-2:], self.eps))
 
-    def sure(self, n, tol, jumps, em_map):
-        "Whether to believe that less than tol is to come."
-        self.enough = n * min(tol, _SURE)
-        if tol <= _SURE or self.stop(n, _SURE, jumps): return True
-        self.enough = n * tol
-        if not self.monotone or self.eps > _EPS: return True
-        t = self.made + self.steps[-1].t
-        if t < self.look: return False
-        if _more_ahead(em_map, self.model, self.enough):
-            self.look = t + max(5, t // 2)
-            return False
+    def over(self, n, tol, jumps, em_map):
+        "The reason to stop now, if it is to be believed; a look may tell."
+        reason, self.enough = self.stop(n, tol, jumps), n * tol
+        if not reason or tol <= _SURE: return reason
+        if not self.monotone or self.eps > _EPS: return reason # no look
+        t, self.enough = self.made + self.steps[-1].t, n * _SURE
+        if self.stop(n, _SURE, jumps): return reason
+        if t < self.look: return None
         self.enough = np.inf
-        return True
+        if not _more_ahead(em_map, self.model, n * tol): return reason
+        self.look = t + max(5, t // 2)
 
 # %% ../nbs/03_em.ipynb #7dec843d
 def _accelerator(accelerate, em_map, model, first, enough, monotone):
@@ -669,6 +669,7 @@ def _accelerator(accelerate, em_map, model, first, enough, monotone):
         raise
     return Accelerator(em_map, accelerate, enough)
 
+# %% ../nbs/03_em.ipynb #60084fc3
 def _taken_up(earlier, record, jumps, point, n):
     "The first point; if an earlier run ended there, with what that knew."
     if earlier is None: return point
@@ -728,13 +729,12 @@ def fit(
     what EM climbs falls by more than rounding explains."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
-    monotone = not _regularised(model)
     x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
         sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
     n = _count(x, sample_weight, first)
     em_map = EMMap(x, for_e, for_m, log_prior)
-    record = _Record(log_prior, keep, monotone, em_map.eps)
-    jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
+    record = _Record(log_prior, keep, not _regularised(model), em_map.eps)
+    jumps = _accelerator(accelerate, em_map, model, first, tol * n, record.monotone)
     point = _taken_up(earlier, record, jumps, em_map.start(model, first), n)
     path = (_jumping(jumps, point, max_iter) if jumps
             else _steps(model, x, first, max_iter, for_e, for_m))
@@ -742,14 +742,12 @@ def fit(
     try:
         for step in _with_progress(path, max_iter, progress):
             record.add(step, n)
-            reason = record.stop(n, tol, jumps)
-            if reason and record.sure(n, tol, jumps, em_map): break
+            if reason := record.over(n, tol, jumps, em_map): break
         else: reason = "max_iter"
     except Degenerate as error:
         message = _why_degenerate(error, record.model, x)
         _warn(f"EM stopped at iteration {record.steps[-1].t}: {message}")
         return record.trace("degenerate", message, jumps)
-    reason, message, alarm = _judge(reason, record.model, twins, em_map,
-                                    record.enough)
+    reason, message, alarm = _judge(reason, record.model, twins, em_map, record.enough)
     if alarm: _warn(f"{alarm}: {message}")
     return record.trace(reason, message, jumps)
