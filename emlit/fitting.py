@@ -589,6 +589,7 @@ class _End(NamedTuple):
     climb: list    # the same, as the rule to stop sees them
     made: int      # steps so far
     look: int      # no look ahead before this one
+    falls: int     # steps down, as rounding makes them
     memory: object # of the accelerator
 
 class _Record:
@@ -598,6 +599,7 @@ class _Record:
         self.steps, self.path, self.climb, self.values = [], [], [], []
         self.fell, self.enough = not monotone, 0.0
         self.made, self.look = 0, 0 # steps of earlier runs; when to look again
+        self.falls = 0 # as far as known
         self.log_prior, self.keep, self.monotone = log_prior, keep, monotone
 
     @property
@@ -608,6 +610,7 @@ class _Record:
         gain = objective - self.values[-1] if self.values else 0.0
         self.path.append((step.loglik, objective))
         self.values.append(objective)
+        self.falls += gain < 0
         # where the M-step maximises nothing, the size of a gain counts
         self.climb.append(objective if self.monotone or not self.climb
                           else self.climb[-1] + abs(gain))
@@ -626,7 +629,7 @@ class _Record:
         steps, path = tuple(self.steps), tuple(self.path)
         memory = jumps and jumps.memory(whole=reason == "max_iter")
         end = _End(self.values[-9:], self.climb[-9:],
-                   self.made + steps[-1].t, self.look, memory)
+                   self.made + steps[-1].t, self.look, self.falls, memory)
         return Trace(steps, reason, message, path, began, end)
 
     def stop(self, n, tol, jumps):
@@ -635,8 +638,9 @@ class _Record:
         jumped = jumps is not None and jumps.point.began is not None
         run = jumps.point.run if jumped else self.climb[-4:]
         slowest = jumps.point.slowest if jumped else 0.0
-        return (_stop(run, n, tol, slowest, self.eps)
-                or _plateau(self.values[-9:], n, tol, self.steps[-2:], self.eps))
+        reason = _stop(run, n, tol, slowest, self.eps)
+        if reason or self.falls < 2: return reason
+        return _plateau(self.values[-9:], n, tol, self.steps[-2:], self.eps)
 
     def over(self, n, tol, jumps, em_map):
         "The reason to stop now, if it is to be believed; a look may tell."
@@ -680,7 +684,7 @@ def _taken_up(earlier, record, jumps, point, n):
     if end is None or not abs(end.values[-1] - here) <= _harmless(
             here, n, record.eps): return point # another model, or other data
     record.values, record.climb = list(end.values[:-1]), list(end.climb[:-1])
-    record.made, record.look = end.made, end.look
+    record.made, record.look, record.falls = end.made, end.look, end.falls
     return point if jumps is None else jumps.go_on(end.memory, point)
 
 def _jumping(accelerator, point, last):
@@ -726,7 +730,11 @@ def fit(
     where there are such (chapter 12d), unless an engine is asked for. Raises
     ValueError or TypeError for bad arguments and for data that is impossible
     under the start. Warns of identical components in the start, and once if
-    what EM climbs falls by more than rounding explains."""
+    what EM climbs falls by more than rounding explains. Where ℓ only goes up
+    and down by rounding, the run has ended: "converged" if that is far below
+    tol, else "stalled". With `earlier`, the rule to stop, the looks and the
+    jumps go on where that run left them; of a run that ended elsewhere, or
+    on other data, nothing is used."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
