@@ -1414,6 +1414,17 @@ class _Factored(Family):
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): _set(self, **state)
 
+    def _rows(self): # what has an entry for each component, with the factor that goes with it
+        if self.structure.startswith("tied"): return ["mean"]
+        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
+
+    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self._rows()})
+
+    def with_rows(self, k, part):
+        values = {name: np.array(getattr(self, name)) for name in self._rows()}
+        for name, value in values.items(): value[k] = getattr(part, name)
+        return part._with(**values)
+
 # %% ../nbs/04_families.ipynb #60aabd8d
 @dataclass(frozen=True, eq=False, repr=False)
 class MultivariateNormal(_Factored):
@@ -1444,16 +1455,6 @@ class MultivariateNormal(_Factored):
     @cached_property
     def _inverse(self): return _inverse(self._scale) # of full and tied
 
-    def _rows(self): # what has an entry for each component, with the factor that goes with it
-        if self.structure.startswith("tied"): return ["mean"]
-        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
-
-    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self._rows()})
-
-    def with_rows(self, k, part):
-        values = {name: np.array(getattr(self, name)) for name in self._rows()}
-        for name, value in values.items(): value[k] = getattr(part, name)
-        return part._with(**values)
 
     @property
     def n_components(self) -> int: return len(self.mean)

@@ -1081,12 +1081,16 @@ def _name(k):
 
 # %% ../nbs/90_plots.ipynb #51b4d0fd
 #| code-fold: true
-#| code-summary: "_draws"
+#| code-summary: "_is_discrete, _draws"
+def _is_discrete(block, drawn):
+    "Does the family give probabilities? Where it does not say so, draws of whole numbers do."
+    return drawn.dtype.kind in "biu" if block.discrete is None else block.discrete
+
 def _draws(mixture, d, x=None, counts=False):
     "200 draws of each component, shape (200, K, d): they tell where there is something to see."
     draws = [_drawn(block, x) for block in _mixture(mixture, "mixture").components]
     for block, drawn in zip(mixture.components, draws):
-        if (drawn.dtype.kind in "biu") != counts:
+        if _is_discrete(block, drawn) != counts:
             raise ValueError(f"mixture must be of families that have {'probabilities' if counts else 'a density'}; got {type(block).__name__}")
         if drawn[0, 0].size != d:
             raise ValueError(f"mixture must be of {d}-D observations; got {drawn[0, 0].size}-D ones")
@@ -1228,7 +1232,8 @@ def plot_density(
     discrete families, and for data that do not fit."""
     mixture = _mixture(mixture, "mixture")
     x = _observations(mixture, x)
-    if _drawn(mixture.components[0], x).dtype.kind in "biu": return _plot_probabilities(mixture, x, ax)
+    first = mixture.components[0]
+    if _is_discrete(first, _drawn(first, x)): return _plot_probabilities(mixture, x, ax)
     draws = _draws(mixture, 1, x)
     places = _places(mixture, draws, *np.ravel(_extent(draws, x)))
     heights = _at(mixture, places)

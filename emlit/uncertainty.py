@@ -766,7 +766,7 @@ def _quiet_fit(model, x, options):
         warnings.simplefilter("ignore", RuntimeWarning)
         try: trace = fit(model, x, **options)
         except Degenerate: return None
-    return None if trace.reason in ("degenerate", "identical", "empty") else trace
+    return None if trace.reason in ("degenerate", "identical") else trace
 
 # %% ../nbs/14_uncertainty.ipynb #79434606
 #| code-fold: true

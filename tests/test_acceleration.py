@@ -211,9 +211,11 @@ def test_ten_random_starts_leave_nothing_to_plain_em():
         assert after.loglik - fast.loglik <= 1e-8 * len(x) # no plain step finds what acceleration missed
 
 @each_method
-def test_degenerate_is_reported_as_ever(method):
-    with pytest.warns(RuntimeWarning, match="component 0 has no data left"):
-        assert fit(Mixture([.5, .5], Binomial(1000, [.001, .6])), [1000, 1000], accelerate=method).reason == "degenerate"
+def test_empty_and_degenerate_are_reported_as_ever(method):
+    with pytest.warns(RuntimeWarning, match="component 0 has no data"):
+        assert fit(Mixture([.5, .5], Binomial(1000, [.001, .6])), [1000, 1000], accelerate=method).reason == "empty"
+    with pytest.warns(RuntimeWarning, match="component 1 has collapsed"):
+        assert fit(Mixture([.5, .5], Normal([0, 5], [1, .1])), [-1, 0, 1, 2, 5], accelerate=method).reason == "degenerate"
 
 @pytest.mark.parametrize("bad", ["fast", True, 1, "SQUAREM", ""])
 def test_other_methods_are_refused_with_a_list(bad):

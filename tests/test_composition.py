@@ -112,6 +112,7 @@ class Faces(Family):
 class PointMass(Family):
     at: np.ndarray
     constants = ("at",)
+    discrete = True
     n_components = property(lambda self: len(self.at))
     def supports(self, x): return np.isin(x, self.at)
     def log_prob(self, x): return np.where(np.asarray(x)[:, None] == self.at, 0, -np.inf)

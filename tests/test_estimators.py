@@ -671,7 +671,7 @@ def test_an_empty_component_is_left_and_the_others_are_fitted():
     X = np.r_[rng.normal(0.5, 1, (100, 2)), rng.normal(8.5, 1, (100, 2))]
     given = dict(means_init=[[0, 0], [8, 8], [1000, 1000]], precisions_init=[np.eye(2)] * 3, weights_init=[1 / 3] * 3)
     m = GaussianMixture(3, random_state=0, warm_start=True, **given)
-    for data in (X, X, Chunks.slices(X, size=50)):
+    for data in (X, X, Chunks.slices(X, 50)):
         with pytest.warns(ConvergenceWarning, match="component 2 has no data") as notes: m.fit(data)
         assert len(notes) == 1 and m.reason_ == "empty" and m.converged_
         assert_allclose(m.means_[:2], [X[:100].mean(0), X[100:].mean(0)], atol=1e-3)
