@@ -9,6 +9,7 @@ __all__ = ['InvalidParameter', 'GaussianMixture', 'MixtureModel', 'Selection', '
 import re
 import warnings
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +19,12 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from . import families, selection
 from .acceleration import METHODS
-from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
+from .checks import _array, _counting_rows, _kinds, as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
 from .chunks import Chunks, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from .fitting import Trace, _rounding, _stop, fit
@@ -148,6 +149,12 @@ def _named(rows, names):
     from pandas import DataFrame
     return DataFrame(rows, columns=names)
 
+def _of_account(X, sample_weight):
+    "X with a row that counts in the place of each row of weight 0, which is not looked at; and the weights, or None."
+    if sample_weight is None: return X, None
+    w = as_sample_weight(sample_weight, _num_samples(X))
+    return X if w.all() else _safe_indexing(X, _counting_rows(w)), w
+
 @contextmanager
 def _of_a_sample():
     "Say of which rows an error speaks."
@@ -176,14 +183,16 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
         counts. labels: (n,), known components, −1 where unknown."""
         self._check()
-        rows, w, n = self._rows(X, sample_weight, labels)
-        labels = _as_labels(labels, len(rows), self._size())
+        new = copy(self) # so that a fit that is refused or interrupted leaves all as it was
+        rows, w, n = new._rows(X, sample_weight, labels)
+        labels = _as_labels(labels, len(rows), new._size())
         with _called_X():
             if isinstance(X, Chunks):
-                with _of_a_sample(): model = self._promising(rows, w)
-                best = self._run(model, X)
-            else: best = self._best(rows, w, labels)
-        self._keep(*best, n)
+                with _of_a_sample(): model = new._promising(rows, w)
+                best = new._run(model, X)
+            else: best = new._best(rows, w, labels)
+        new._keep(*best, n)
+        self.__dict__ = vars(new)
         return self
 
     def _promising(self, rows, w):
@@ -210,8 +219,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
             rows, w, n, names = sample(X, _sample_size(X, self._size()), _as_generator(self.random_state))
             rows = self._read(rows if names is None else _named(rows, names), reset=True)
         else:
+            X, w = _of_account(X, sample_weight)
             rows = self._read(X, reset=True)
-            w = None if sample_weight is None else as_sample_weight(sample_weight, len(rows))
             n = len(rows) if w is None else w.sum()
         found = len(rows) if w is None else np.count_nonzero(w)
         if found < self._size(): raise ValueError("Expected n_samples >= n_components but got "
@@ -226,7 +235,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _run(self, model, X, w=None, labels=None):
         "One run of EM, and the warnings it gave."
-        x = X.each(self._data) if isinstance(X, Chunks) else self._data(X)
+        x = X.each(self._part) if isinstance(X, Chunks) else self._data(X)
         given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine}
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
@@ -280,6 +289,8 @@ class _Checked(_MixtureEstimator):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
         if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
         if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
+        if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
+        if {"m", "M"} & _kinds(X): raise TypeError("X must hold real numbers; got dates or times")
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
         except (ValueError, TypeError) as error:
@@ -291,6 +302,13 @@ class _Checked(_MixtureEstimator):
     def _data(self, X):
         "X in the form that the model reads."
         return X
+
+    def _part(self, X):
+        "The same of a part of Chunks, which must have the columns of the fit."
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and list(getattr(X, "columns", names)) != list(names):
+            raise ValueError(f"X must have the columns {list(names)} in every pass; got {list(X.columns)}")
+        return self._data(_array(X))
 
     def _joined(self, trace, n):
         "With warm_start, short runs are judged as the one long run that they make."
@@ -315,6 +333,20 @@ _ROWS = 2**15 # with missing values, so many rows at a time are asked for densit
 class _Fitted(_Checked):
     "What a fitted estimator can do."
 
+    def _fitted(self):
+        "The mixture, for tools that are given the estimator in its place."
+        check_is_fitted(self)
+        return self._mixture()
+
+    def _as_fitted(self, X, sample_weight=None):
+        "X in the form that the mixture reads, and what tools must be told of it: whether NaN stands for missing values."
+        check_is_fitted(self)
+        if isinstance(X, Chunks): return X.each(self._part), {"missing": self.missing} if self.missing else {}
+        X = _of_account(X, sample_weight)[0]
+        if self.n_features_in_ == 1 and np.ndim(X) == 1 and not hasattr(X, "to_frame"): X = np.reshape(X, (-1, 1)) # as the mixture may read it
+        with _called_X(): x = self._data(self._read(X))
+        return x, {"missing": self.missing} if self.missing and np.isnan(x).any() else {}
+
     def _ask(self, method, X):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
@@ -337,8 +369,10 @@ class _Fitted(_Checked):
 
     def score(self, X, y=None, sample_weight=None):
         "The (weighted) mean log-density of the rows: ℓ / n. y: ignored."
+        X, w = _of_account(X, sample_weight)
         log_p = self.score_samples(X)
-        return float(np.average(log_p, weights=as_sample_weight(sample_weight, len(log_p))))
+        w = as_sample_weight(w, len(log_p))
+        return float(np.average(log_p[w > 0], weights=w[w > 0]))
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None):
         "Fit, then the most probable component of each row, (n,)."
@@ -346,11 +380,13 @@ class _Fitted(_Checked):
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
     def _criterion(self, name, X, sample_weight):
+        X, w = _of_account(X, sample_weight)
         log_p = self.score_samples(X)
-        w = as_sample_weight(sample_weight, len(log_p))
+        w = as_sample_weight(w, len(log_p))
         n, size = selection._count(sample_weight, len(w)), self._mixture().n_parameters
         score = -2 * float(log_p[w > 0] @ w[w > 0]) + size * (2 if name == "aic" else np.log(n))
-        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1)) if name == "icl" else score
+        if name != "icl" or np.isinf(score): return score
+        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1))
 
     def aic(self, X, sample_weight=None):
         "Akaike's information criterion of the fit, for X. Smaller is better."

@@ -10,45 +10,46 @@ import numpy as np
 from scipy.special import entr
 
 from .checks import as_count, as_sample_weight
-from .mixture import Mixture
+from .mixture import mixture_and_data
 
 # %% ../nbs/10_selection.ipynb #ae070d6b
-def _fit_and_size(model, x, sample_weight, n_parameters):
-    "ℓ and the number of free parameters."
-    if not isinstance(model, Mixture):
-        hint = " (of a Trace, use trace.model)" if hasattr(model, "model") else ""
-        raise TypeError(f"model must be a Mixture; got {type(model).__name__}{hint}")
+def _fit_and_size(model, x, sample_weight, n_parameters, missing):
+    "ℓ and the number of free parameters, of data that were read."
     size = model.n_parameters if n_parameters is None else as_count(n_parameters, "n_parameters")
-    return model.loglik(x, sample_weight), size
+    return model.loglik(x, sample_weight, missing=missing), size
 
 # %% ../nbs/10_selection.ipynb #7290cfc1
 def aic(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, or an estimator
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; inf if an observation is impossible
     """Akaike's information criterion, −2ℓ + 2ν.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for what holds no Mixture, ValueError for data or weights that do not fit.
     Source: Akaike, IEEE Trans. Automatic Control 19 (1974); here equation (10.3)."""
-    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
+    model, x, missing = mixture_and_data(model, x, sample_weight, missing)
+    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters, missing)
     return -2 * loglik + 2 * size
 
 # %% ../nbs/10_selection.ipynb #0006c000
 def bic(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, or an estimator
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; inf if an observation is impossible
     """The Bayesian information criterion, −2ℓ + ν log n.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for what holds no Mixture, ValueError for data or weights that do not fit.
     Source: Schwarz, Annals of Statistics 6 (1978); here equation (10.5)."""
-    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
+    model, x, missing = mixture_and_data(model, x, sample_weight, missing)
+    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters, missing)
     return float(-2 * loglik + size * np.log(_count(sample_weight, len(x))))
 
 # %% ../nbs/10_selection.ipynb #1200726b
@@ -62,18 +63,20 @@ def _count(sample_weight, n):
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
 def icl(
-    model: Mixture,     # fitted to x by maximum likelihood
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, or an estimator
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; never below BIC
     """The integrated complete-data likelihood, as a criterion: BIC + 2H, with H the entropy of the responsibilities.
 
-    Raises TypeError for what is no Mixture, ValueError for data or weights that do not fit.
+    Raises TypeError for what holds no Mixture, ValueError for data or weights that do not fit.
     Source: Biernacki, Celeux & Govaert, IEEE Trans. PAMI 22 (2000); here equation (10.7)."""
-    score = bic(model, x, sample_weight, n_parameters=n_parameters)
+    model, x, missing = mixture_and_data(model, x, sample_weight, missing)
+    score = bic(model, x, sample_weight, n_parameters=n_parameters, missing=missing)
     if np.isinf(score): return score
     w = as_sample_weight(sample_weight, len(x))
-    r = model.responsibilities(np.asarray(x)[w > 0])
+    r = model.responsibilities(x[w > 0], missing=missing)
     return float(score + 2 * w[w > 0] @ entr(r).sum(axis=1))
