@@ -45,6 +45,7 @@ def _kinds(value):
     types = getattr(value, "dtypes", getattr(value, "dtype", None))
     return {getattr(t, "kind", "O") for t in np.asarray(types, dtype=object).flat}
 
+# %% ../nbs/91_checks.ipynb #ebb7165e
 _is_gap = np.frompyfunc(lambda v: v is None or type(v).__name__ == "NAType", 1, 1)
 
 def _array(value, name="x"):
@@ -191,6 +192,7 @@ def _counting_rows(w): # (n,), not all 0
     "The row to read in each place: its own, or the first that counts where the weight is 0."
     return np.where(w > 0, np.arange(len(w)), np.argmax(w > 0))
 
+# %% ../nbs/91_checks.ipynb #44a65d58
 def counting(
     x,             # the data: whatever holds rows
     sample_weight, # (n,), or None for all ones
@@ -210,6 +212,7 @@ def as_model(
     if isinstance(value, type) or hasattr(value, "e_step"): return value
     return value._fitted() if hasattr(value, "_fitted") else getattr(value, "model", value)
 
+# %% ../nbs/91_checks.ipynb #bd6254f1
 def as_fitted(
     value,              # as `as_model` takes it
     x,                  # the data, as the model reads them, or as the estimator was given them

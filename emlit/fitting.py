@@ -20,7 +20,7 @@ from .checks import as_array, as_count, as_dtype, as_fitted, as_flag, as_sample_
 from .chunks import Chunks, e_step
 from .families import Degenerate
 from .missing import as_labels, refuse_empty_columns
-from .mixture import Mixture, frozen_names
+from .mixture import Mixture, frozen_names, observations
 from .squashing import Squashed
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
@@ -72,7 +72,7 @@ def _read_once(model, x, for_e):
     "Data and options for later steps, which need not look for mistakes."
     if not isinstance(model, Mixture) or isinstance(x, Chunks): return x, for_e
     w, labels = for_e.get("sample_weight"), for_e.get("labels")
-    x = model.check(x, w, for_e.get("missing"))
+    x = observations(model, x, w, for_e.get("missing"))
     if w is not None: w = as_sample_weight(w, len(x))
     if labels is not None: labels = as_labels(labels, len(x), model.n_components)
     for_e = for_e | _given(sample_weight=w, labels=labels)
@@ -245,6 +245,9 @@ def _tail(steps):
     return steps[gaps[-1]:] if gaps else steps
 
 # %% ../nbs/03_em.ipynb #2a956883
+_WHY = "the M-step does not maximise Q" # where ℓ falls
+_CHANGED = ", or the parts do not hold the same rows in every pass"
+
 def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     "The reason to stop after these values of what EM climbs, or None."
     if tol == 0: return None
@@ -266,9 +269,6 @@ def _blur(model):
         mean = np.max(np.spacing(np.abs(b.mean)) / std) / np.sqrt(least)
         worst = max(worst, 64 * b.cov.shape[-1] * eps / least, 8 * mean)
     return worst
-
-_WHY = "the M-step does not maximise Q"
-_CHANGED = ", or the parts do not hold the same rows in every pass"
 
 def _watch(objective, t, n, models=(None, None), eps=_EPS, why=_WHY):
     "True, with a warning, if ℓ fell; no EM does that, so steps are wrong."

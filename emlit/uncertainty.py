@@ -22,7 +22,7 @@ from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
 from .fitting import fit
 from .missing import filled, refuse_empty_columns
 from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
-                           mixture_and_data)
+                           mixture_and_data, observations)
 from .starts import kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
@@ -534,7 +534,7 @@ def standard_errors(
     guarded = getattr(_trace(model), "reason", "") == "guarded"
     model, x, told = as_fitted(model, x, sample_weight)
     options = told | {k: v for k, v in options.items() if v is not None}
-    if isinstance(model, Mixture): x = model.check(x, sample_weight, options.get("missing"))
+    if isinstance(model, Mixture): x = observations(model, x, sample_weight, options.get("missing"))
     method = _as_method(method, model, options)
     frozen = frozen_names(model, freeze) if freeze else set()
     with np.errstate(all="ignore"):
@@ -698,8 +698,8 @@ def _quiet_fit(model, x, options):
     return None if trace.reason in ("degenerate", "identical") else trace
 
 def _observations(model, x, sample_weight, missing):
-    "The data as the model reads them."
-    if isinstance(model, Mixture): return model.check(x, sample_weight, missing)
+    "The data as the model reads them, whatever it is."
+    if isinstance(model, Mixture): return observations(model, x, sample_weight, missing)
     return model.check(x) if hasattr(model, "check") and missing is None else np.asarray(x)
 
 def _try_options(model, x, options):
@@ -890,7 +890,7 @@ def bootstrap_lrt(
     if large.n_components != small.n_components + 1:
         raise ValueError("alternative must have one component more than null, "
                          f"which has {small.n_components}; got {large.n_components}")
-    x = small.check(as_fitted(null, x, sample_weight)[1], sample_weight)
+    x = mixture_and_data(null, x, sample_weight)[1]
     w = _counts(sample_weight, len(x))
     statistic = 2 * (large.loglik(x, w) - small.loglik(x, w))
     if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
