@@ -155,6 +155,15 @@ def _of_account(X, sample_weight):
     w = as_sample_weight(sample_weight, _num_samples(X))
     return X if w.all() else _safe_indexing(X, _counting_rows(w)), w
 
+def _refuse_dates(X):
+    "Refuse dates and times, which scikit-learn reads as numbers, and NaT as −10¹⁸."
+    kinds = _kinds(X)
+    if kinds == {"O"}:
+        try: X = np.asarray(X)
+        except ValueError: return # ragged: others say so
+        kinds = {X.dtype.kind} | {"M" for t in set(map(type, X.flat)) if issubclass(t, (np.datetime64, np.timedelta64)) or t.__name__ == "NaTType"}
+    if kinds & {"m", "M"}: raise TypeError("X must hold real numbers; got dates or times")
+
 @contextmanager
 def _of_a_sample():
     "Say of which rows an error speaks."
@@ -290,7 +299,7 @@ class _Checked(_MixtureEstimator):
         if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
         if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
         if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
-        if {"m", "M"} & _kinds(X): raise TypeError("X must hold real numbers; got dates or times")
+        _refuse_dates(X)
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
         except (ValueError, TypeError) as error:

@@ -20,7 +20,7 @@ import plotly.io as pio
 from plotly.io.base_renderers import MimetypeRenderer
 
 from .bound import elbo
-from .checks import as_array, as_distribution, require
+from .checks import as_array, as_distribution, as_fitted, as_model, require
 from .families import Bernoulli
 from .mixture import Mixture
 
@@ -63,7 +63,8 @@ def style():
 #| code-fold: true
 #| code-summary: "_mixture"
 def _mixture(model, name):
-    "The model, if it is a Mixture."
+    "The mixture that is meant: it may be that of a Trace or of an estimator."
+    model = as_model(model)
     if all(hasattr(model, a) for a in ("weights", "components", "responsibilities")): return model
     raise TypeError(f"{name} must be a Mixture; got an object of type {type(model).__name__}")
 
@@ -188,7 +189,8 @@ def plot_parameters(
     ax=None,          # matplotlib axes to draw on; None makes some
 ):                    # the axes
     "Bars of a mixture's weights and of its components' parameters.\n\nRaises TypeError for what is not a Mixture, or no Axes."
-    groups, place, k, value, width = _bars(_mixture(mixture, "mixture"))
+    mixture = _mixture(mixture, "mixture")
+    groups, place, k, value, width = _bars(mixture)
     with style():
         ax = _axes(ax)
         for c in range(mixture.n_components):
@@ -781,6 +783,12 @@ def _observations(mixture, x):
     form = _drawn(_mixture(mixture, "mixture").components[0], x).shape[2:]
     return mixture.check(x.reshape(-1, *form) if x[0].size == np.prod(form) else x)
 
+def _meant(mixture, x):
+    "The mixture that is meant, and its data, or None."
+    if x is not None: mixture, x, _ = as_fitted(mixture, x)
+    mixture = _mixture(mixture, "mixture")
+    return mixture, _observations(mixture, x)
+
 # %% ../nbs/90_plots.ipynb #0287ce0c
 #| code-fold: true
 #| code-summary: "_data"
@@ -889,7 +897,7 @@ def plot_density(
 
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions, for discrete families and
     for data that do not fit."""
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _draws(mixture, 1, x)
     places = _places(mixture, draws, *np.ravel(_extent(draws, x)))
     heights = _at(mixture, places)
@@ -1096,7 +1104,7 @@ def plot_ellipses(
 
     Points have the colours of their components, mixed by the responsibilities.
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit."""
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _normal_in_plane(mixture, x)
     colours, heaviest = _colours(mixture.n_components), mixture.weights.max()
     with style():
@@ -1133,7 +1141,7 @@ def plot_contours(
 
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit,
     or lie so far off that there is nothing to see."""
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _draws(mixture, 2, x)
     low, high = _extent(draws, x)
     across, up, height = _grid(mixture, low, high, 121)
@@ -1240,7 +1248,7 @@ def density_surface(
     """The density of a mixture over the plane, as a surface to turn.
 
     Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not fit."""
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _draws(mixture, 2, x)
     across, up, height = _grid(mixture, *_extent(draws, x), 61)
     points = [] if x is None else [_on_hills(mixture, _every(x, 400))]

@@ -392,7 +392,7 @@ def test_feature_names():
     with pytest.raises(ValueError, match="Feature names must be in the same order"): g.predict(frame[["waiting", "eruptions"]])
     with pytest.raises(ValueError, match="Feature names unseen at fit time"): g.predict(frame.rename(columns={"waiting": "wait"}))
     with pytest.warns(UserWarning, match="does not have valid feature names"): g.predict(faithful)
-    with pytest.raises(ValueError, match="Expected 2D.*reshape"): g.fit(faithful[:, 1])
+    with pytest.raises(ValueError, match="(?s)Expected 2D.*reshape"): g.fit(faithful[:, 1])
 
 def test_a_column_of_a_table_is_a_table_of_one_column():
     frame = pytest.importorskip("pandas").DataFrame(faithful, columns=["eruptions", "waiting"])
