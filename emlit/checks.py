@@ -57,7 +57,8 @@ def _array(value, name="x"):
     except ValueError as error: raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from error
     if array.dtype.kind != "O" or not hasattr(value, "to_numpy"): return array
     if _kinds(value) <= set("fiub"): return value.to_numpy(dtype=float, na_value=np.nan)
-    return np.where(_is_gap(array).astype(bool), np.nan, array)
+    array = np.where(_is_gap(array).astype(bool), np.nan, array)
+    return array.astype(float) if all(isinstance(v, Real) for v in array.flat) else array
 
 # %% ../nbs/91_checks.ipynb #82cf941c
 def _described(value, array):

@@ -320,7 +320,7 @@ def _numbers_of(columns, model):
     names = list(getattr(model, "feature_names_in_", ()))
     if not (names and _are_names(columns)): return columns
     for name in np.atleast_1d(columns):
-        if name not in names: raise ValueError(f"columns must be among {', '.join(map(repr, names))}; got {name!r}")
+        if name not in names: raise ValueError(f"columns must be among {', '.join(map(repr, names))}; got {str(name)!r}")
     return [names.index(name) for name in np.atleast_1d(columns)]
 
 def _split(model, columns):

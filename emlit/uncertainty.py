@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from .checks import as_array, as_count, as_fitted, as_flag, as_rng, as_sample_weight, counting
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
 from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
-from .fitting import fit
+from .fitting import _check_model, fit
 from .missing import filled, refuse_empty_columns
 from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
                            mixture_and_data, observations)
@@ -800,6 +800,7 @@ def bootstrap(
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
     model, x, told = as_fitted(model, x, sample_weight)
+    _check_model(model)
     options, n = told | options, as_count(n, "n", least=2)
     if not (callable(parametric) or isinstance(parametric, (bool, np.bool_))):
         raise TypeError(f"parametric must be True, False or a function; got {parametric!r}")

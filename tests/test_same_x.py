@@ -16,7 +16,7 @@ from emlit import (Bernoulli, Categorical, Chunks, Family, GaussianMixture, Mixt
 from emlit.chunks import e_step, sample
 from emlit.families import scale_floor
 from emlit.missing import conditional, refuse_empty_columns
-from emlit.starts import kmeans, kmeans_plus_plus, sketch, start
+from emlit.starts import kmeans, kmeans_plus_plus, random_responsibilities, sketch, start
 from emlit.uncertainty import suspicions
 
 nan = np.nan
@@ -77,7 +77,7 @@ MEANT = { # these take an estimator or a Trace, too
     "standard_errors": lambda m, x: standard_errors(m, x).errors, "map": lambda m, x: standard_errors(m, x, method="map").errors,
     "bootstrap": lambda m, x: bootstrap(m, x, 3, rng(0), max_iter=3).samples,
     "resampled": lambda m, x: bootstrap(m, x, 3, rng(0), parametric=False, max_iter=3).samples}
-LACKING = {"MultivariateNormal": {"squashed"}, "Categorical": {"map"}, "own": {"missing"}, "blocks": set()} # what a family does not offer
+LACKING = {"own": {"missing"}} # what a family does not offer
 
 @each_column
 @each_one
@@ -87,7 +87,7 @@ def test_one_column_in_every_form(name, form):
     model = Mixture(np.full(K, 1 / K), blocks)
     x = counts[:, None] if "column" in name or name == "MultivariateNormal" else counts
     for what, tool in (TOOLS | MEANT).items():
-        if what in LACKING.get(name, ()) or "float32" in str(form) and what == "bootstrap": continue
+        if what in LACKING.get(name, ()): continue
         same(quietly(tool, model, form(counts)), quietly(tool, model, x))
 
 @each_column
@@ -98,13 +98,14 @@ def test_a_column_with_a_gap(form):
     if form is COLUMN["nullable frame"]: form = lambda x: pd.DataFrame({"visits": pd.array([None if np.isnan(v) else v for v in x], dtype="Int64")})
     for block in (Poisson([1., 6]), Normal([1., 6], [1., 2]), MultivariateNormal([[1.], [6]], [[[1.]], [[4.]]])):
         model = Mixture([.3, .7], block)
-        right = fit(model, x[~np.isnan(x)], max_iter=4, tol=0)
-        found = fit(model, form(x), max_iter=4, tol=0, missing="em")
-        same(found.model, right.model)
+        right = fit(model, x[~np.isnan(x)], max_iter=5000, tol=1e-15) # what was not seen tells nothing, so the maximum is the same
+        found = fit(model, form(x), max_iter=5000, tol=1e-15, missing="em")
+        assert_allclose(found.model.weights, right.model.weights, rtol=1e-5)
+        assert_allclose(found.loglik, right.loglik, rtol=1e-10)
         filled = impute(found, form(x))
         assert filled.shape == np.shape(form(x))
-        block = right.model.components[0]
-        mean = right.model.weights @ (block.rate if isinstance(block, Poisson) else block.mean.ravel())
+        block = found.model.components[0]
+        mean = found.model.weights @ (block.rate if isinstance(block, Poisson) else block.mean.ravel())
         assert_allclose(filled.ravel()[[3, 50]], mean, rtol=1e-9)
         drawn = impute(found, form(x), rng(0))
         assert not np.isnan(drawn).any() and np.array_equal(drawn.ravel()[~np.isnan(x)], x[~np.isnan(x)])
@@ -140,10 +141,11 @@ def test_gaps_of_a_frame(form):
     for data in (table, Chunks([table]), Chunks.slices(table, 30)):
         same(fit(plane, data, missing="em", max_iter=4, tol=0).model, right.model)
     same(impute(right, table), impute(right.model, x))
-    same(standard_errors(plane, table, missing="em", method="map").errors, standard_errors(plane, x, missing="em", method="map").errors) if form is TABLE["nullable frame"] else None
+    if form is TABLE["nullable frame"]: same(*(quietly(standard_errors, plane, data, missing="em", method="map").errors for data in (table, x)))
     same(multistart(MultivariateNormal, table, 2, n_starts=2, rng=rng(0), options={"missing": "em", "max_iter": 5}).best.model,
          multistart(MultivariateNormal, x, 2, n_starts=2, rng=rng(0), options={"missing": "em", "max_iter": 5}).best.model)
-    g, h = (GaussianMixture(2, missing="em", random_state=0).fit(data) for data in (table.astype(float), x))
+    if form is TABLE["frame of objects"]: table = pd.DataFrame(x, columns=["a", "b"]) # scikit-learn does not read the other
+    g, h = (GaussianMixture(2, missing="em", random_state=0).fit(data) for data in (table, x))
     same(g.model_, h.model_)
     for criterion in (aic, bic, icl): assert_allclose(criterion(g, table), getattr(h, criterion.__name__)(x), rtol=1e-12)
     same(impute(g, table), impute(h.model_, x))
@@ -168,6 +170,7 @@ ESTIMATORS = {"GaussianMixture": (GaussianMixture(2, random_state=0), flowers), 
               "diag": (GaussianMixture(2, covariance_type="diag", random_state=0), flowers), "poisson": (MixtureModel("poisson", 2, random_state=0), counts[:, None]),
               "normal": (MixtureModel("normal", 2, random_state=0), flowers), "own": (MixtureModel(Laplace(np.array([1., 6]), np.array([1., 2])), random_state=0), counts[:, None])}
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("frame", [False, True], ids=["array", "frame"])
 @pytest.mark.parametrize("estimator, X", ESTIMATORS.values(), ids=ESTIMATORS)
 def test_what_an_estimator_was_fitted_on_is_taken_by_all_tools(estimator, X, frame):
@@ -236,7 +239,7 @@ WITH = { # functions of model, data, weights
     "start": lambda m, x, w: start(m.components, x, np.full((len(x), m.n_components), 1 / m.n_components), sample_weight=w),
     "sketch": lambda m, x, w: list(sketch(x, rng(0), sample_weight=w)), "scale_floor": lambda m, x, w: scale_floor(x, sample_weight=w),
     "k-means++": lambda m, x, w: (kmeans_plus_plus(x, 1, rng(0), w) * np.reshape(w, (-1, 1))).sum(), "k-means": lambda m, x, w: (kmeans(x, 1, rng(0), w) * np.reshape(w, (-1, 1))).sum(),
-    "multistart": lambda m, x, w: multistart(m.components, x, m.n_components, n_starts=2, rng=rng(0), sample_weight=w, recipe=lambda x, K, rng: np.full((len(x), K), 1 / K)).best.loglik,
+    "multistart": lambda m, x, w: multistart(m.components, x, m.n_components, n_starts=2, rng=rng(0), sample_weight=w, recipe=random_responsibilities, options={"max_iter": 5, "tol": 0}).best.loglik,
     "Chunks": lambda m, x, w: fit(m, Chunks([(x[:9], w[:9]), (x[9:], w[9:])]), max_iter=3, tol=0).model,
     "Stream": lambda m, x, w: Stream(m, hold=0).learn(x, w).model, "columns": lambda m, x, w: refuse_empty_columns(x, w) or 0}
 
@@ -260,6 +263,7 @@ def test_rows_keep_their_numbers():
     with pytest.raises(ValueError, match=r"x\[3\] has probability zero"): fit(Mixture([1.], Bernoulli([0.])), [nan, 0, 1, 1, 0], sample_weight=w)
     with pytest.raises(ValueError, match=r"labels must be possible; x\[3\]"): fit(Mixture([.5, .5], Bernoulli([0., .5])), [nan, 0, 1, 1, 0], sample_weight=w, labels=[0, 0, 0, 0, -1])
 
+@pytest.mark.filterwarnings("ignore:.*guard")
 @pytest.mark.parametrize("junk", [nan, 9., -1.], ids=str)
 def test_estimators_do_not_look_at_rows_of_weight_0(junk):
     "Category 9 occurs only there, and so do NaN and −1."
@@ -358,7 +362,9 @@ def test_what_the_options_cause_is_raised_at_once(options, error, match):
 DATES = {"dates": np.array(["2020-01-01"] * 20, "M8[ns]"), "times": np.arange(20).astype("m8[s]"), "NaT": np.array(["NaT"] * 20, "M8[s]")}
 @pytest.mark.parametrize("values", DATES.values(), ids=DATES)
 def test_dates_are_refused_by_estimators_too(values):
-    for X in (values[:, None], values[:, None].tolist() if values.dtype.kind != "m" else values[:, None], list(values[:, None]), values[:, None].astype(object),
+    objects = np.empty((20, 1), object)
+    objects[:, 0] = list(values) # NumPy's own scalars; of pandas the last two
+    for X in (values[:, None], list(values[:, None]), [[v] for v in values], objects, pd.DataFrame({"a": values}).astype(object), [[pd.NaT], [1.], [2.]],
               pd.DataFrame({"a": values}), pd.DataFrame({"a": values, "b": np.arange(20.)}), pd.Series(values)):
         for estimator in (GaussianMixture(2), GaussianMixture(2, missing="em"), MixtureModel("normal", 2)):
             with pytest.raises(TypeError, match="X must"): estimator.fit(X)
@@ -384,7 +390,7 @@ def test_columns_that_change_between_passes():
     def read(i):
         reads.append(i)
         return frame if len(reads) < 4 else frame[["b", "a"]]
-    with pytest.raises(ValueError, match=r"parts\[1\]: X must have the columns \['a', 'b'\] in every pass; got \['b', 'a'\]"): GaussianMixture(2).fit(Chunks([0, 1], read))
+    with pytest.raises(ValueError, match=r"parts\[\d\]: X must have the columns \['a', 'b'\] in every pass; got \['b', 'a'\]"): GaussianMixture(2).fit(Chunks([0, 1], read))
 
 def test_rows_that_come_between_passes_are_given_as_a_reason():
     reads = []
