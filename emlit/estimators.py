@@ -300,6 +300,7 @@ class _Checked(_MixtureEstimator):
         if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
         if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
         _refuse_dates(X)
+        if getattr(X, "ndim", 2) == 1: raise ValueError("X must be a table: Expected 2D array, got 1D array instead. Reshape your data: X.reshape(-1, 1) is one feature, X.reshape(1, -1) one sample")
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
         except (ValueError, TypeError) as error:

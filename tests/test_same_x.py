@@ -11,11 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from emlit import (Bernoulli, Categorical, Chunks, Family, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stats, Stream,
-                   Uniform, aic, bic, bootstrap, bootstrap_lrt, em, fit, icl, impute, incremental_em, match, multistart, online_em, plots, regress, select,
+                   Uniform, aic, bic, bootstrap, bootstrap_lrt, elbo, em, fit, icl, impute, incremental_em, match, multistart, online_em, plots, regress, select,
                    standard_errors)
 from emlit.chunks import e_step, sample
 from emlit.families import scale_floor
 from emlit.missing import conditional, refuse_empty_columns
+from emlit.mixture import as_mixture
 from emlit.starts import kmeans, kmeans_plus_plus, random_responsibilities, sketch, start
 from emlit.uncertainty import suspicions
 
@@ -76,6 +77,7 @@ TOOLS = {
     "missing": lambda m, x: m.log_prob(x, missing="em"), "labels": lambda m, x: m.loglik(x, labels=[0] * 40 + [-1] * 40)}
 MEANT = { # these take an estimator or a Trace, too
     "em": lambda m, x: [s.loglik for s in em(m, x, max_iter=3)], "fit": lambda m, x: fit(m, x, max_iter=5, tol=0).model,
+    "elbo": lambda m, x: elbo(m, x, np.full((len(x), as_mixture(m).n_components), 1 / as_mixture(m).n_components)),
     "aic": aic, "bic": bic, "icl": icl, "match": lambda m, x: match(m, m, x), "suspicions": lambda m, x: suspicions(m, x),
     "standard_errors": lambda m, x: standard_errors(m, x).errors, "map": lambda m, x: standard_errors(m, x, method="map").errors,
     "bootstrap": lambda m, x: bootstrap(m, x, 3, rng(0), max_iter=3).samples,
@@ -238,6 +240,7 @@ WITH = { # functions of model, data, weights
     "squarem": lambda m, x, w: fit(m, x, max_iter=9, tol=0, sample_weight=w, accelerate="squarem").loglik,
     "missing": lambda m, x, w: fit(m, x, max_iter=3, tol=0, sample_weight=w, missing="em").model,
     "labels": lambda m, x, w: fit(m, x, max_iter=3, tol=0, sample_weight=w, labels=np.where(np.arange(len(x)) == np.argmax(w > 0), 0, -1)).model,
+    "elbo": lambda m, x, w: elbo(m, x, np.full((len(x), m.n_components), 1 / m.n_components), w),
     "aic": aic, "bic": bic, "icl": icl, "suspicions": lambda m, x, w: suspicions(m, x, w),
     "standard_errors": lambda m, x, w: standard_errors(m, x, w).errors, "bootstrap": lambda m, x, w: bootstrap(m, x, 2, rng(0), sample_weight=w, max_iter=2).samples,
     "start": lambda m, x, w: start(m.components, x, np.full((len(x), m.n_components), 1 / m.n_components), sample_weight=w),
