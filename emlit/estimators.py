@@ -149,6 +149,7 @@ def _named(rows, names):
     from pandas import DataFrame
     return DataFrame(rows, columns=names)
 
+# %% ../nbs/11_estimators.ipynb #ead3aa8c
 def _of_account(X, sample_weight):
     "X with a row that counts in the place of each row of weight 0, which is not looked at; and the weights, or None."
     if sample_weight is None: return X, None
@@ -164,6 +165,7 @@ def _refuse_dates(X):
         kinds = {X.dtype.kind} | {"M" for t in set(map(type, X.flat)) if issubclass(t, (np.datetime64, np.timedelta64)) or t.__name__ == "NaTType"}
     if kinds & {"m", "M"}: raise TypeError("X must hold real numbers; got dates or times")
 
+# %% ../nbs/11_estimators.ipynb #8bd918c6
 @contextmanager
 def _of_a_sample():
     "Say of which rows an error speaks."
