@@ -199,7 +199,7 @@ def counting(
     sample_weight, # (n,), or None for all ones
 ):                 # the same, or an array
     "The data with nothing in them that does not count: a row of weight 0 holds what a row that counts holds."
-    if sample_weight is None: return x
+    if sample_weight is None or isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "fiub" and sample_weight.all(): return x
     array = _array(x)
     if not array.ndim: return x # no rows: which is for others to say
     w = as_sample_weight(sample_weight, len(array))
