@@ -9,7 +9,7 @@ __all__ = ['entropy', 'q_function', 'elbo', 'kl']
 import numpy as np
 from scipy.special import entr, rel_entr
 
-from .checks import as_distribution, as_sample_weight
+from .checks import as_distribution, as_fitted, as_sample_weight, counting
 
 # %% ../nbs/02_bound.ipynb #9584dc3f
 def _sum(terms, sample_weight): # (n, K), (n,)
@@ -31,7 +31,7 @@ def entropy(
 
 # %% ../nbs/02_bound.ipynb #f1003461
 def q_function(
-    model, # θ, the free argument: a mixture, or what has log_joint(x), (n, K)
+    model, # θ, the free argument: a mixture or a fit of one, or what has log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
     q,     # (n, K): the weights of the average, often responsibilities of θ_t
     sample_weight=None, # (n,): how often each observation counts
@@ -42,10 +42,11 @@ def q_function(
     of the wrong shape or whose rows are not distributions, TypeError for what
     is no model.
     Source: Dempster, Laird & Rubin (1977), equation 2.17."""
+    model, x, _ = as_fitted(model, x, sample_weight)
     if not hasattr(model, "log_joint"):
         raise TypeError("model must have log_joint; "
                         f"got an object of type {type(model).__name__}")
-    log_joint = model.log_joint(x)
+    log_joint = model.log_joint(counting(x, sample_weight))
     q = as_distribution(q, "q")
     if q.shape != log_joint.shape:
         raise ValueError(f"q must have shape {log_joint.shape}, a row for "
@@ -55,7 +56,7 @@ def q_function(
 
 # %% ../nbs/02_bound.ipynb #fe793ed3
 def elbo(
-    model, # θ: a mixture, or anything with log_joint(x) of shape (n, K)
+    model, # θ: a mixture or a fit of one, or anything with log_joint(x) of shape (n, K)
     x,     # (n,) or (n, d): the data
     q,     # (n, K): any distribution over the components for each observation
     sample_weight=None, # (n,): how often each observation counts

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['as_array', 'require', 'as_probabilities', 'as_distribution', 'as_count', 'as_dtype', 'as_engine', 'as_flag',
-           'as_tolerance', 'as_sample_weight', 'as_rng']
+           'as_tolerance', 'as_sample_weight', 'counting', 'as_model', 'as_fitted', 'as_rng']
 
 # %% ../nbs/91_checks.ipynb #b3d488fd
 from functools import cache
@@ -16,17 +16,14 @@ import numpy as np
 
 # %% ../nbs/91_checks.ipynb #0018fa35
 def as_array(
-    value,            # what the user gave: a number, a list, an array, a pandas column
+    value,            # what the user gave: a number, a list, an array, a table or column of pandas
     name: str,        # the argument's name, for the message
     ndim: tuple = (), # allowed numbers of dimensions; () allows any
     single=False,     # whether to leave float32 as it is
     nan=False,        # whether to allow NaN, where it stands for a missing value
 ) -> np.ndarray:      # float64, finite, not empty; a copy only where a conversion needs one
     "Read `value` as an array of finite real numbers.\n\nRaises TypeError for what is not a real number, ValueError for NaN, infinity, ragged, empty or wrong shape."
-    if np.ma.is_masked(value):
-        raise TypeError(f"{name} must not hold masked values; fill or remove them first")
-    try: array = np.asarray(value)
-    except ValueError as error: raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from error
+    array = _array(value, name)
     if array.dtype.kind == "O" and array.size and all(isinstance(v, Real) for v in array.flat):
         try: array = array.astype(float) # Python numbers of several types
         except OverflowError: raise ValueError(f"{name} must be finite; it holds a number beyond 1.8e308") from None
@@ -41,6 +38,27 @@ def as_array(
         if nan: require(~np.isinf(array), array, name, "finite, or NaN where a value is missing")
         else: require(np.isfinite(array), array, name, "finite (no NaN, no infinity)")
     return array
+
+# %% ../nbs/91_checks.ipynb #8cd9f242
+def _kinds(value):
+    "NumPy's letters for the types of a table's columns, or of an array; O for what has none."
+    types = getattr(value, "dtypes", getattr(value, "dtype", None))
+    return {getattr(t, "kind", "O") for t in np.asarray(types, dtype=object).flat}
+
+# %% ../nbs/91_checks.ipynb #ebb7165e
+_is_gap = np.frompyfunc(lambda v: v is None or type(v).__name__ == "NAType", 1, 1)
+
+def _array(value, name="x"):
+    "What the user gave as an array of any type, with NaN where a table (pandas, polars) says that a value is missing."
+    if np.ma.is_masked(value): raise TypeError(f"{name} must not hold masked values; fill or remove them first")
+    if hasattr(value, "toarray"): raise TypeError(f"{name} must hold real numbers in a dense array; "
+                                                  f"got an object of type {type(value).__name__}: say {name}.toarray()")
+    try: array = np.asarray(value)
+    except ValueError as error: raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from error
+    if array.dtype.kind != "O" or not hasattr(value, "to_numpy"): return array
+    if _kinds(value) <= set("fiub"): return value.to_numpy(dtype=float, na_value=np.nan)
+    array = np.where(_is_gap(array).astype(bool), np.nan, array)
+    return array.astype(float) if all(isinstance(v, Real) for v in array.flat) else array
 
 # %% ../nbs/91_checks.ipynb #82cf941c
 def _described(value, array):
@@ -169,6 +187,41 @@ def as_sample_weight(
     with np.errstate(over="ignore"): total = w.sum()
     if not np.isfinite(total): raise ValueError("sample_weight must have a finite sum; its sum overflows")
     return w
+
+# %% ../nbs/91_checks.ipynb #75afcffc
+def _counting_rows(w): # (n,), not all 0
+    "The row to read in each place: its own, or the first that counts where the weight is 0."
+    return np.where(w > 0, np.arange(len(w)), np.argmax(w > 0))
+
+# %% ../nbs/91_checks.ipynb #44a65d58
+def counting(
+    x,             # the data: whatever holds rows
+    sample_weight, # (n,), or None for all ones
+):                 # the same, or an array
+    "The data with nothing in them that does not count: a row of weight 0 holds what a row that counts holds."
+    if sample_weight is None or isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "fiub" and sample_weight.all(): return x
+    array = _array(x)
+    if not array.ndim: return x # no rows: which is for others to say
+    w = as_sample_weight(sample_weight, len(array))
+    return x if w.all() else array[_counting_rows(w)]
+
+# %% ../nbs/91_checks.ipynb #e7772bc2
+def as_model(
+    value, # a model; a Trace, or another result that holds one; a fitted estimator
+):         # the model
+    "The model that is meant; what holds none stands for itself. Raises scikit-learn's NotFittedError for an estimator before its fit."
+    if isinstance(value, type) or hasattr(value, "e_step"): return value
+    return value._fitted() if hasattr(value, "_fitted") else getattr(value, "model", value)
+
+# %% ../nbs/91_checks.ipynb #bd6254f1
+def as_fitted(
+    value,              # as `as_model` takes it
+    x,                  # the data, as the model reads them, or as the estimator was given them
+    sample_weight=None, # (n,): rows of weight 0 are not looked at
+) -> tuple:             # the model, x, and what it needs to be told of x: {"missing": "em"}, or nothing
+    "The model that is meant, and the data in the form that it reads."
+    read = None if isinstance(value, type) else getattr(value, "_as_fitted", None)
+    return (as_model(value), x, {}) if read is None else (as_model(value), *read(x, sample_weight))
 
 # %% ../nbs/91_checks.ipynb #bd6d642e
 def as_rng(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import _shown, as_count, as_rng, as_sample_weight
+from .checks import _array, _shown, as_array, as_count, as_rng, as_sample_weight
 from .families import Degenerate
 from .squashing import squashed_e_step
 
@@ -23,8 +23,7 @@ def _pair(part):
     pair = isinstance(part, tuple) and len(part) == 2
     x, w = part if pair else (part, None)
     rows = hasattr(x, "__len__") and not isinstance(x, (str, bytes, dict))
-    if np.ma.is_masked(x):
-        raise TypeError("x must not hold masked values; fill or remove them")
+    if np.ma.is_masked(x) or hasattr(x, "toarray"): _array(x) # which refuses it
     if rows and not isinstance(x, tuple): return x, w
     raise TypeError("a part must be x, an array of rows, or "
                     f"(x, sample_weight); got {_shown(part)}")
@@ -32,8 +31,9 @@ def _pair(part):
 def _load(read, part):
     "x and sample_weight of a part, or None if nothing in it counts."
     x, w = _pair(part if read is None else read(part))
-    if w is not None: w = np.atleast_1d(w)
-    idle = not len(x) or w is not None and len(w) == len(x) and not w.any()
+    if not len(x): return None
+    if w is not None: w = as_array(np.atleast_1d(w), "sample_weight", ndim=(1,))
+    idle = w is not None and len(w) == len(x) and not w.any()
     return None if idle else (x, w)
 
 # %% ../nbs/16_scale.ipynb #eae79c7a
@@ -96,6 +96,10 @@ class Chunks:
         raise TypeError("read must be a function of a part; "
                         f"got {_shown(self.read)}")
 
+    def __array__(self, *_, **__):
+        raise TypeError("x must be a table here, and not Chunks; take some rows "
+                        "(emlit.chunks.sample), or go through the parts: for x, w in chunks")
+
     def __repr__(self):
         jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs}"
         n = len(self.parts)
@@ -143,9 +147,10 @@ class Chunks:
         """Some rows of x at a time. x: anything with a shape and slices.
 
         That is an array in memory or on disk (`np.load(…, mmap_mode="r")`),
-        a DataFrame, or one of h5py, zarr or Dask. rows: in a part; None:
-        about 4 million numbers. sample_weight: (n,), in memory. With n_jobs,
-        x must be one that can be sent to a process: no open file of h5py."""
+        a DataFrame, or one of h5py, zarr or Dask whose number of rows is
+        known. rows: in a part; None: about 4 million numbers. sample_weight:
+        (n,), in memory. With n_jobs, x must be one that can be sent to a
+        process: no open file of h5py."""
         return cls(*_sliced(x, rows, sample_weight), n_jobs)
 
 # %% ../nbs/16_scale.ipynb #cb33dabc
@@ -160,18 +165,13 @@ def _in_processes(n_jobs, jobs):
                         "sent to another process, such as names of files; "
                         f"these cannot: {error}") from error
 
-def _array(x):
-    "x as an array, with NaN for what pandas says is missing."
-    array = np.asarray(x)
-    if array.dtype.kind != "O" or not hasattr(x, "to_numpy"): return array
-    return x.to_numpy(dtype=float, na_value=np.nan)
 
 def _then(function, read, part):
     "Read a part, then apply the function to its x."
     x, w = _pair(part if read is None else read(part))
-    return function(_array(x)) if len(x) else x, w
+    return function(x) if len(x) else x, w
 
-def _count(x, w): return float(len(x) if w is None else np.sum(w))
+def _count(x, w): return float(len(x) if w is None else np.sum(w, dtype=float))
 
 # %% ../nbs/16_scale.ipynb #dcf88141
 def _rows_of(x, w, rows):
@@ -180,6 +180,13 @@ def _rows_of(x, w, rows):
     array = part if isinstance(part, np.ndarray) else _array(part)
     return array, None if w is None else w[rows]
 
+def _refuse_unknown(x, shape):
+    "Refuse what is lazy to the point of not knowing its own length."
+    if all(isinstance(size, (int, np.integer)) for size in shape): return
+    raise TypeError("x must have a known number of rows; got a "
+                    f"{type(x).__name__} without: pass its partitions, "
+                    "Chunks(x.to_delayed(), lambda part: part.compute())")
+
 def _sliced(x, rows, sample_weight):
     "Slices of the rows of x, and what reads them."
     shape = getattr(x, "shape", ())
@@ -187,6 +194,7 @@ def _sliced(x, rows, sample_weight):
         more = f" of shape {shape}" if shape else ""
         raise TypeError("x must be an array of shape (n,) or (n, d); "
                         f"got {_shown(x)}{more}")
+    _refuse_unknown(x, shape)
     n, width = shape[0], int(np.prod(shape[1:]))
     if not n * width:
         raise ValueError(f"x must not be empty; got shape {shape}")

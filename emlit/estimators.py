@@ -9,6 +9,7 @@ __all__ = ['InvalidParameter', 'GaussianMixture', 'MixtureModel', 'Selection', '
 import re
 import warnings
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,15 +20,16 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
 from . import families, selection
 from .acceleration import METHODS
-from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance, require
+from .checks import (_array, _counting_rows, _kinds, as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight,
+                          as_tolerance, require)
 from .chunks import Chunks, _pair, sample
 from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
-from .fitting import Trace, fit
+from .fitting import fit
 from .missing import filled
 from .mixture import Mixture
 from .starts import (_nearest, _specimen, _standardised, _template, kmeans, kmeans_plus_plus,
@@ -158,6 +160,23 @@ def _named(rows, names):
     from pandas import DataFrame
     return DataFrame(rows, columns=names)
 
+# %% ../nbs/11_estimators.ipynb #ead3aa8c
+def _of_account(X, sample_weight):
+    "X with a row that counts in the place of each row of weight 0, which is not looked at; and the weights, or None."
+    if sample_weight is None: return X, None
+    w = as_sample_weight(sample_weight, _num_samples(X))
+    return X if w.all() else _safe_indexing(X, _counting_rows(w)), w
+
+def _refuse_dates(X):
+    "Refuse dates and times, which scikit-learn reads as numbers, and NaT as −10¹⁸."
+    kinds = _kinds(X)
+    if kinds == {"O"}:
+        try: X = np.asarray(X)
+        except ValueError: return # ragged: others say so
+        kinds = {X.dtype.kind} | {"M" for t in set(map(type, X.flat)) if issubclass(t, (np.datetime64, np.timedelta64)) or t.__name__ == "NaTType"}
+    if kinds & {"m", "M"}: raise TypeError("X must hold real numbers; got dates or times")
+
+# %% ../nbs/11_estimators.ipynb #8bd918c6
 @contextmanager
 def _of_a_sample():
     "Say of which rows an error speaks."
@@ -186,14 +205,16 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
         counts. labels: (n,), known components, −1 where unknown."""
         self._check()
-        rows, w, n = self._rows(X := self._prepared(X), sample_weight, labels)
-        labels = _as_labels(labels, len(rows), self._size())
+        new = copy(self) # so that a fit that is refused or interrupted leaves all as it was
+        rows, w, n = new._rows(X := new._prepared(X), sample_weight, labels)
+        labels = _as_labels(labels, len(rows), new._size())
         with _called_X():
             if isinstance(X, Chunks):
-                with _of_a_sample(): model = self._promising(X, rows, w)
-                best = self._run(model, X)
-            else: best = self._best(rows, w, labels)
-        self._keep(*best, n)
+                with _of_a_sample(): model = new._promising(X, rows, w)
+                best = new._run(model, X)
+            else: best = new._best(rows, w, labels)
+        new._keep(*best, n)
+        self.__dict__ = vars(new)
         return self
 
     def _prepared(self, X): return X # what the rest of `fit` reads in its place
@@ -227,8 +248,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
             rows, w, n, names = sample(X, _sample_size(X, self._size()), _as_generator(self.random_state))
             rows = self._read_sample(rows, names)
         else:
+            X, w = _of_account(X, sample_weight)
             rows = self._read(X, reset=True)
-            w = None if sample_weight is None else as_sample_weight(sample_weight, len(rows))
             n = len(rows) if w is None else w.sum()
         found = len(rows) if w is None else np.count_nonzero(w)
         if found < self._size(): raise ValueError("Expected n_samples >= n_components but got "
@@ -245,7 +266,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
 
     def _run(self, model, X, w=None, labels=None):
         "One run of EM, and the warnings it gave."
-        x = X.each(self._data) if isinstance(X, Chunks) else self._data(X)
+        x = X.each(self._part) if isinstance(X, Chunks) else self._data(X)
         given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine,
                  "earlier": self.trace_ if self._warm() else None}
         with warnings.catch_warnings(record=True) as notes:
@@ -304,6 +325,9 @@ class _Checked(_MixtureEstimator):
     def _read(self, X, reset=False):
         "Read X as scikit-learn does: (n, d), finite, with the features of the fit."
         _refuse_no_table(X)
+        if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
+        _refuse_dates(X)
+        if getattr(X, "ndim", 2) == 1: raise ValueError("X must be a table: Expected 2D array, got 1D array instead. Reshape your data: X.reshape(-1, 1) is one feature, X.reshape(1, -1) one sample")
         try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
                                   ensure_all_finite="allow-nan" if self.missing else True)
         except (ValueError, TypeError) as error:
@@ -316,6 +340,14 @@ class _Checked(_MixtureEstimator):
         "X in the form that the model reads."
         return X
 
+    def _coded(self, X): return X # Chunks with numbers in the place of categories
+
+    def _part(self, X):
+        "The same of a part of Chunks, which must have the columns of the fit."
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and list(getattr(X, "columns", names)) != list(names):
+            raise ValueError(f"X must have the columns {list(names)} in every pass; got {list(X.columns)}")
+        return self._data(_array(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -328,6 +360,20 @@ _ROWS = 2**15 # with missing values, so many rows at a time are asked for densit
 # %% ../nbs/11_estimators.ipynb #3f8fd550
 class _Fitted(_Checked):
     "What a fitted estimator can do."
+
+    def _fitted(self):
+        "The mixture, for tools that are given the estimator in its place."
+        check_is_fitted(self)
+        return self._mixture()
+
+    def _as_fitted(self, X, sample_weight=None):
+        "X in the form that the mixture reads, and what tools must be told of it: whether NaN stands for missing values."
+        check_is_fitted(self)
+        if isinstance(X, Chunks): return self._coded(X).each(self._part), {"missing": self.missing} if self.missing else {}
+        X = _of_account(X, sample_weight)[0]
+        if self.n_features_in_ == 1 and np.ndim(X) == 1 and not hasattr(X, "to_frame"): X = np.reshape(X, (-1, 1)) # as the mixture may read it
+        with _called_X(): x = self._data(self._read(X))
+        return x, {"missing": self.missing} if self.missing and np.isnan(x).any() else {}
 
     def _ask(self, method, X):
         "A method of the fitted mixture, on checked data."
@@ -355,8 +401,10 @@ class _Fitted(_Checked):
 
     def score(self, X, y=None, sample_weight=None):
         "The (weighted) mean log-density of the rows: ℓ / n. y: ignored."
+        X, w = _of_account(X, sample_weight)
         log_p = self.score_samples(X)
-        return float(np.average(log_p, weights=as_sample_weight(sample_weight, len(log_p))))
+        w = as_sample_weight(w, len(log_p))
+        return float(np.average(log_p[w > 0], weights=w[w > 0]))
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None):
         "Fit, then the most probable component of each row, (n,)."
@@ -364,12 +412,13 @@ class _Fitted(_Checked):
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
     def _criterion(self, name, X, sample_weight):
+        X, w = _of_account(X, sample_weight)
         log_p = self.score_samples(X)
-        w = as_sample_weight(sample_weight, len(log_p))
+        w = as_sample_weight(w, len(log_p))
         n, size = selection._count(sample_weight, len(w)), self._mixture().n_parameters
         score = -2 * float(log_p[w > 0] @ w[w > 0]) + size * (2 if name == "aic" else np.log(n))
-        if np.isinf(score): return score # a row is impossible
-        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1)) if name == "icl" else score
+        if name != "icl" or np.isinf(score): return score # a row is impossible
+        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1))
 
     def aic(self, X, sample_weight=None):
         "Akaike's information criterion of the fit, for X. Smaller is better."
@@ -840,6 +889,7 @@ class _Encoding(_Fitted):
 
     def _coded(self, X):
         "The same Chunks with numbers in the place of categories."
+        if not self._encodes(): return X
         return replace(X, read=partial(_coded_part, X.read, partial(_encoded, categories=self.categories_, missing=self.missing)))
 
     def _read_sample(self, rows, names): return rows if self._encodes() else super()._read_sample(rows, names)

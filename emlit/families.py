@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg.lapack import dtrtri
 from scipy.special import digamma, gammaln, polygamma
 
-from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, as_sample_weight, as_tolerance, require
+from .checks import as_array, as_count, as_distribution, as_probabilities, as_rng, as_sample_weight, as_tolerance, counting, require
 
 # %% ../nbs/04_families.ipynb #180594be
 def _check_addable(a, b):
@@ -175,8 +175,9 @@ class Family(_Declared):
         return np.ones(len(x), bool)
 
     def check(self, x) -> np.ndarray:
-        "Read observations, or say what is wrong with them."
+        "Read observations, or say what is wrong with them. A column (n, 1) is read as (n,) by a family that draws numbers."
         x = as_array(x, "x", ndim=(1, 2))
+        if x.shape[1:] == (1,) and hasattr(self, "sample") and self.sample(np.random.default_rng(0), 1).ndim == 2: x = x[:, 0]
         require(self.supports(x), x, "x", self.allowed)
         return x
 
@@ -335,13 +336,11 @@ def _same_densities(family, new, order, unsure):
 
 # %% ../nbs/04_families.ipynb #95242e82
 def _check_columns(x, shape):
-    "x must be (n,) for parameters of shape (K,), and (n, d) for (K, d)."
-    if len(shape) == 1 and x.ndim != 1:
-        raise ValueError(f"x must have shape (n,) for parameters of shape {shape}; got {x.shape}"
-                         + (": use x[:, 0]" if x.shape[1] == 1 else ""))
-    if len(shape) == 2 and x.shape[1:] != shape[1:]:
-        raise ValueError(f"x must have shape (n, {shape[1]}) for parameters of shape {shape}; got {x.shape}")
-    return x
+    "x must be (n,) for parameters of shape (K,), and (n, d) for (K, d); one column may come in either form."
+    if x.shape[1:] == shape[1:]: return x
+    if len(x) == x.size and np.prod(shape[1:]) == 1: return x.reshape(len(x), *shape[1:])
+    right = "(n,)" if len(shape) == 1 else f"(n, {shape[1]})"
+    raise ValueError(f"x must have shape {right} for parameters of shape {shape}; got {x.shape}")
 
 # %% ../nbs/04_families.ipynb #92473d68
 def _as_columns(columns, d):
@@ -1620,7 +1619,7 @@ def scale_floor(
 
     Rows that lie a hundred times farther out than the middle of the data is wide do not count, if they are few: the
     variance is then that of the others. Raises ValueError for a structure that is unknown and for a ratio outside [0, 1]."""
-    x, ratio = as_array(x, "x", ndim=(1, 2)), as_probabilities(ratio, "ratio", ndim=(0,))
+    x, ratio = as_array(counting(x, sample_weight), "x", ndim=(1, 2)), as_probabilities(ratio, "ratio", ndim=(0,))
     columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
     _refuse_huge(columns)
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
-from .checks import as_count, as_dtype, as_flag, as_sample_weight, as_tolerance
+from .checks import as_array, as_count, as_dtype, as_fitted, as_flag, as_sample_weight, as_tolerance, counting
 from .chunks import Chunks, e_step
 from .engine import cancellation, precisions
 from .families import Degenerate, MultivariateNormal, Normal
-from .missing import refuse_empty_columns
-from .mixture import Mixture, _estimated, frozen_names
+from .missing import as_labels, refuse_empty_columns
+from .mixture import Mixture, _estimated, frozen_names, observations
 from .squashing import Squashed
 
 # %% ../nbs/03_em.ipynb #9d7a3f7a
@@ -70,12 +70,14 @@ def _first(model, x, for_e):
 # %% ../nbs/03_em.ipynb #01b14e79
 def _read_once(model, x, for_e):
     "Data and options for later steps, which need not look for mistakes."
-    if (type(model) is not Mixture or isinstance(x, Chunks)
-            or for_e.keys() & {"labels", "missing"}):
-        return x, for_e
-    w = for_e.get("sample_weight")
-    w = {} if w is None else {"sample_weight": as_sample_weight(w, len(x))}
-    return model.check(x), for_e | w | {"checked": True}
+    if not isinstance(model, Mixture) or isinstance(x, Chunks): return x, for_e
+    w, labels = for_e.get("sample_weight"), for_e.get("labels")
+    x = observations(model, x, w, for_e.get("missing"))
+    if w is not None: w = as_sample_weight(w, len(x))
+    if labels is not None: labels = as_labels(labels, len(x), model.n_components)
+    for_e = for_e | _given(sample_weight=w, labels=labels)
+    plain = type(model) is Mixture and not for_e.keys() & {"labels", "missing"}
+    return x, for_e | ({"checked": True} if plain else {})
 
 # %% ../nbs/03_em.ipynb #7297361f
 def _refuse_rows(options):
@@ -87,8 +89,8 @@ def _refuse_rows(options):
 # %% ../nbs/03_em.ipynb #1aa6783e
 def _seen(x, w):
     "How many values each column holds, in rows that count."
-    x, counts = np.asarray(x, float), as_sample_weight(w, len(x)) > 0
-    return (~np.isnan(x[counts])).sum(axis=0)
+    x = as_array(counting(x, w), "x", ndim=(1, 2), nan=True)
+    return (~np.isnan(x)).sum(axis=0)
 
 def _refuse_empty(x, w):
     "Refuse data with a column in which every value is missing."
@@ -108,9 +110,12 @@ def _squashing(model, x, for_e, most):
 
 # %% ../nbs/03_em.ipynb #c3b589b0
 def _begin(model, x, freeze, prior, most=0, **for_e): # most: iterations
-    "The data, the first E-step, and what later E-steps and M-steps are told."
+    """The model that is meant, the data, the first E-step, and what later
+    E-steps and M-steps are told."""
     for_e = _given(**for_e)
     if isinstance(x, Chunks): _refuse_rows(for_e)
+    model, x, told = as_fitted(model, x, for_e.get("sample_weight"))
+    for_e = told | for_e
     if "dtype" in for_e: for_e["dtype"] = as_dtype(for_e["dtype"])
     missing = for_e.get("missing")
     if isinstance(missing, str) and missing == "em":
@@ -118,11 +123,12 @@ def _begin(model, x, freeze, prior, most=0, **for_e): # most: iterations
     first = _first(model, x, for_e)
     x, for_e = _read_once(model, x, for_e)
     for_e = for_e | _squashing(model, x, for_e, most)
-    return x, first, for_e, _freezing(model, freeze) | _given(prior=prior)
+    for_m = _freezing(model, freeze) | _given(prior=prior)
+    return model, x, first, for_e, for_m
 
 # %% ../nbs/03_em.ipynb #e51e0f1a
 def em(
-    model,              # the start θ_0: anything with an e_step and an m_step
+    model,              # the start θ_0: anything with an e_step and an m_step, or an earlier fit
     x,                  # the data, as model.e_step reads it; or Chunks of it
     *,
     max_iter=None,      # the last t; None: for ever, so take what you need
@@ -144,7 +150,7 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977),
     section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    x, first, for_e, for_m = _begin(
+    model, x, first, for_e, for_m = _begin(
         model, x, freeze, prior, sample_weight=sample_weight, labels=labels,
         missing=missing, dtype=dtype, engine=engine)
     return _steps(model, x, first, last, for_e, for_m)
@@ -244,6 +250,9 @@ def _tail(steps):
     return steps[gaps[-1]:] if gaps else steps
 
 # %% ../nbs/03_em.ipynb #2a956883
+_WHY = "the M-step does not maximise Q" # where ℓ falls
+_CHANGED = ", or the parts do not hold the same rows in every pass"
+
 def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     "The reason to stop after these values of what EM climbs, or None."
     if tol == 0: return None
@@ -280,7 +289,7 @@ def _harmless(loglik, n, eps=_EPS):
     "A fall of ℓ that the rounding of a whole step may explain."
     return max(1e-10, 8 * eps) * (abs(loglik) + n)
 
-def _watch(objective, t, n, models=(None, None), eps=_EPS):
+def _watch(objective, t, n, models=(None, None), eps=_EPS, why=_WHY):
     "True, with a warning, if ℓ fell; no EM does that, so steps are wrong."
     if len(objective) < 2: return False
     before, after = objective[-2:]
@@ -291,8 +300,7 @@ def _watch(objective, t, n, models=(None, None), eps=_EPS):
     if t == 1 and any(f is not None for f in floors):
         return False # the start lay below
     warnings.warn(f"the log-likelihood fell from {float(before)!r} to "
-                  f"{float(after)!r} at iteration {t}: "
-                  "the M-step does not maximise Q",
+                  f"{float(after)!r} at iteration {t}: {why}",
                   RuntimeWarning, stacklevel=4)
     return True
 
@@ -603,8 +611,8 @@ class _End(NamedTuple):
 
 class _Record:
     "What a run leaves behind: steps, and what it climbed."
-    def __init__(self, log_prior, keep, monotone, eps=_EPS):
-        self.eps = eps
+    def __init__(self, log_prior, keep, monotone, eps=_EPS, why=_WHY):
+        self.eps, self.why = eps, why
         self.steps, self.path, self.climb, self.values = [], [], [], []
         self.fell, self.enough = not monotone, 0.0
         self.made, self.look = 0, 0 # steps of earlier runs; when to look again
@@ -615,7 +623,11 @@ class _Record:
     def model(self): return self.steps[-1].model
 
     def add(self, step, n):
-        objective = step.loglik + float(self.log_prior(step.model))
+        log_prior = float(self.log_prior(step.model))
+        if np.isnan(log_prior):
+            raise ValueError("prior must have a log_prob that is a number; "
+                             f"it is nan at iteration {step.t}")
+        objective = step.loglik + log_prior
         gain = objective - self.values[-1] if self.values else 0.0
         self.path.append((step.loglik, objective))
         self.values.append(objective)
@@ -628,7 +640,7 @@ class _Record:
         last = self.climb[-2:] if len(self.path) > 1 else []
         models = [s.model for s in self.steps[-2:]] # the step comes from one
         self.fell = (self.fell
-                     or _watch(last, step.t, n, models, self.eps))
+                     or _watch(last, step.t, n, models, self.eps, self.why))
 
     def trace(self, reason, message, jumps):
         began = jumps and jumps.point.began
@@ -703,7 +715,7 @@ def _jumping(accelerator, point, last):
 
 # %% ../nbs/03_em.ipynb #af7200d6
 def fit(
-    model,              # the start: a Mixture, or what has e_step and m_step
+    model,              # the start: a Mixture, what has e_step and m_step, or an earlier fit
     x,                  # (n,) or (n, d): the data; or Chunks of it
     *,
     tol=1e-8,           # stop when less seems to come, nats a row; 0: never
@@ -746,11 +758,12 @@ def fit(
     on other data, nothing is used."""
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
-    x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
+    model, x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
         sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
     n = _count(x, sample_weight, first)
     em_map = EMMap(x, for_e, for_m, log_prior)
-    record = _Record(log_prior, keep, not _regularised(model), em_map.eps)
+    why = _WHY + _CHANGED * isinstance(x, Chunks)
+    record = _Record(log_prior, keep, not _regularised(model), em_map.eps, why)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, record.monotone)
     point = _taken_up(earlier, record, jumps, em_map.start(model, first), n)
     path = (_jumping(jumps, point, max_iter) if jumps

@@ -12,11 +12,11 @@ from functools import singledispatch
 import numpy as np
 from scipy.special import digamma
 
-from .checks import as_array, as_rng, as_sample_weight, require
+from .checks import as_array, as_dtype, as_engine, as_rng, as_sample_weight, counting, require
 from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
                             Geometric, Moments, Multinomial, MultivariateNormal, Normal, Poisson, Stats,
-                            Uniform, Univariate, _as_columns, _moments)
-from .mixture import Expectation, Mixture, log_normalise
+                            Uniform, _as_columns, _moments)
+from .mixture import Expectation, Mixture, as_mixture, log_normalise, mixture_and_data
 
 # %% ../nbs/15_missing.ipynb #5e7205a2
 def _width(mixture): # () for x of shape (n,), (d,) for (n, d)
@@ -32,6 +32,7 @@ def _read(mixture, x, missing):
     if not (isinstance(missing, str) and missing == "em"):
         raise ValueError(f'missing must be None (NaN is an error) or "em" (NaN is a missing value); got {missing!r}')
     x, shape = as_array(x, "x", ndim=(1, 2), nan=True), _width(mixture)
+    if len(x) == x.size and np.prod(shape) == 1: x = x.reshape(len(x), *shape) # one column comes in either form
     if x.shape[1:] != shape:
         raise ValueError(f"x must have shape {('n', *shape)} for this model; got {x.shape}".replace("'", ""))
     return x, ~np.isnan(x.reshape(len(x), -1))
@@ -42,9 +43,8 @@ def refuse_empty_columns(
     sample_weight=None, # (n,); a row of weight 0 does not count
 ):
     "Raise ValueError for a column in which every value is missing, with its number: nothing can be learnt about it."
-    x = as_array(x, "x", ndim=(1, 2), nan=True)
-    counts = as_sample_weight(sample_weight, len(x)) > 0
-    empty = np.flatnonzero(np.isnan(x.reshape(len(x), -1)[counts]).all(axis=0))
+    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2), nan=True)
+    empty = np.flatnonzero(np.isnan(x.reshape(len(x), -1)).all(axis=0))
     if not empty.size: return
     if x.ndim == 1: raise ValueError("x must hold at least one value; all are missing")
     raise ValueError(f"x must hold at least one value in each column; in column {empty[0]} all are missing"
@@ -209,6 +209,10 @@ def _others(given, d):
     rest[given] = False
     return np.flatnonzero(rest)
 
+def _rest(family, given):
+    "The family of the other columns alone."
+    return family.marginal(_others(given, family._d)) if len(given) else family
+
 # %% ../nbs/15_missing.ipynb #60c00b45
 def regression(
     cov, # (…, d, d): covariances
@@ -246,7 +250,7 @@ def means_given(
     given, # (m,): which columns those are
 ) -> np.ndarray: # (n, K, d − m)
     "E[x_other | x_given = x] under each component."
-    mean = mean_and_variance(family.marginal(_others(given, family._d)))[0]
+    mean = mean_and_variance(_rest(family, given))[0]
     return np.broadcast_to(mean, (len(x), *mean.shape))
 
 # %% ../nbs/15_missing.ipynb #0b44f16d
@@ -326,7 +330,8 @@ def e_step(
     engine="numpy",     # likewise
 ):                      # an Expectation
     "The E-step with known components, missing values, or both; `Mixture.e_step` comes here when asked for either."
-    x, seen = _read(mixture, x, missing)
+    as_engine(engine, as_dtype(dtype)) # what cannot be asked for is refused with holes as without
+    x, seen = _read(mixture, counting(x, sample_weight), missing)
     if labels is None and seen.all(): return mixture.e_step(x, sample_weight, dtype=dtype, engine=engine)
     w, labels = as_sample_weight(sample_weight, len(x)), as_labels(labels, len(x), mixture.n_components)
     parts = [_e_step(mixture, x, w, labels, columns, rows) for columns, rows in patterns(seen)]
@@ -336,7 +341,7 @@ def e_step(
 @singledispatch
 def _given(family, given, values):
     "The family of the other columns, given these."
-    return family.marginal(_others(given, family._d))
+    return _rest(family, given)
 
 @_given.register
 def _(family: MultivariateNormal, given, values):
@@ -353,9 +358,19 @@ def _(family: Multinomial, given, values):
     raise TypeError("Multinomial does not define conditional: of the throws that were not counted there may be any number")
 
 # %% ../nbs/15_missing.ipynb #14ee3f10
-def _split(mixture, columns):
+def _are_names(columns): return np.asarray(columns).dtype.kind in "UO"
+
+def _numbers_of(columns, model):
+    "Numbers in the place of names that an estimator has seen."
+    names = list(getattr(model, "feature_names_in_", ()))
+    if not (names and _are_names(columns)): return columns
+    for name in np.atleast_1d(columns):
+        if name not in names: raise ValueError(f"columns must be among {', '.join(map(repr, names))}; got {str(name)!r}")
+    return [names.index(name) for name in np.atleast_1d(columns)]
+
+def _split(model, columns):
     "Read the columns that are given; at least one must be left."
-    shape = _width(mixture)
+    shape, columns = _width(as_mixture(model)), _numbers_of(columns, model)
     if not shape: raise ValueError("x must have columns; this model is for x of shape (n,)")
     given = _as_columns(columns, shape[0])
     if len(given) == shape[0]: raise ValueError(f"columns must leave at least one of the {shape[0]} columns; got {columns!r}")
@@ -363,15 +378,15 @@ def _split(mixture, columns):
 
 # %% ../nbs/15_missing.ipynb #c9a805ee
 def conditional(
-    mixture,
-    columns, # numbers of the columns that are known
+    mixture, # a Mixture, a Trace of one, or a fitted estimator
+    columns, # numbers of the columns that are known; or names, of an estimator that has seen them
     values,  # their values
 ) -> Mixture: # of the other columns, in their order
     """p(x_other | x_columns = values): again a mixture, with weights by Bayes' rule.
 
     Raises ValueError for values that the model holds for impossible, for columns that are not there, and if no other column is left.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), sections 2.3.1 and 9.2."""
-    given = _split(mixture, columns)
+    mixture, given = as_mixture(mixture), _split(mixture, columns)
     values = np.atleast_1d(as_array(values, "values", ndim=(0, 1)))
     if len(values) != len(given): raise ValueError(f"values must hold one value for each of the {len(given)} columns; got {len(values)}")
     try: r = log_normalise(mixture.marginal(given).log_joint(values[None]))[1]
@@ -403,7 +418,7 @@ def _diagonal(variance): return variance[..., None] * np.eye(variance.shape[-1])
 @singledispatch
 def _dense_cov(family, given): # (K, d − m, d − m)
     "Covariance matrices of the other columns, given these."
-    return _diagonal(mean_and_variance(family.marginal(_others(given, family._d)))[1])
+    return _diagonal(mean_and_variance(_rest(family, given))[1])
 
 @_dense_cov.register
 def _(family: MultivariateNormal, given):
@@ -420,16 +435,17 @@ def _(family, given):
 
 # %% ../nbs/15_missing.ipynb #70cc1a5d
 def regress(
-    model,   # a Mixture
+    model,   # a Mixture, a Trace of one, or a fitted estimator
     x,       # (n, m): values of the columns that are known, a row for each question; or (n,) for one column
-    columns, # numbers of those columns
+    columns, # numbers of those columns; or names, of an estimator that has seen them: then x may hold others beside them
 ) -> tuple:  # E[y | x], (n, d − m), and the covariance of y given x, (n, d − m, d − m); y: the other columns
     """Predict the other columns y from these: conditional mean and covariance, all rows at once.
 
     Raises ValueError like `Mixture.conditional`.
     Source: Ghahramani & Jordan, NIPS 6 (1994); the covariance is the law of total variance."""
     given = _split(model, columns)
-    x = as_array(x, "x", ndim=(1, 2))
+    if _are_names(columns) and hasattr(x, "columns"): x = x[[columns] if isinstance(columns, str) else list(columns)]
+    model, x = as_mixture(model), as_array(x, "x", ndim=(1, 2))
     x = x[:, None] if x.ndim == 1 and len(given) == 1 else x
     r = model.marginal(given).responsibilities(x)
     mean_k = np.concatenate([means_given(b, x, given) for b in model.components], axis=1)
@@ -442,7 +458,7 @@ def regress(
 @singledispatch
 def _draws_given(family, x, given, rng):
     "A draw of the other columns under each component, (n, K, d − m)."
-    return family.marginal(_others(given, family._d)).sample(rng, len(x))
+    return _rest(family, given).sample(rng, len(x))
 
 @_draws_given.register
 def _(family: MultivariateNormal, x, given, rng):
@@ -476,24 +492,25 @@ def _fill(model, x, seen, rows, rng):
     unknown, given = as_labels(None, len(rows), model.n_components), np.flatnonzero(seen)
     r = log_normalise(_log_joint(model, sub, part, unknown), rows)[1]
     each = np.concatenate([means_given(b, part, given) if rng is None else _draws_given(b, part, given, rng)
-                           for b in model.components], axis=1)
+                           for b in model.components], axis=1).reshape(len(rows), model.n_components, -1)
     return np.einsum("nk,nkj->nj", r, each) if rng is None else each[np.arange(len(rows)), _pick(r, rng)]
 
 # %% ../nbs/15_missing.ipynb #94c813eb
 def impute(
-    model,    # a Mixture
-    x,        # (n, d): NaN where a value is missing
+    model,    # a Mixture, a Trace of one, or a fitted estimator
+    x,        # (n,) or (n, d): NaN where a value is missing
     rng=None, # a numpy Generator: fill in random draws; None: fill in conditional means
-) -> np.ndarray: # (n, d): a copy without NaN
+) -> np.ndarray: # like x: a copy without NaN
     """Fill in missing values, given what the rest of the row says under the model.
 
     Conditional means are the best single guess, and vary too little; draws vary as the model says values do.
+    A lone number has nothing beside it that tells of it: the mean is then that of the mixture.
     Raises TypeError for families whose numbers have no mean (Categorical) unless rng is given, ValueError for impossible data.
     Source: Little & Rubin, Statistical Analysis with Missing Data (2002), chapters 4 and 5."""
-    x, seen = _read(model, x, "em")
-    if x.ndim == 1: raise ValueError("x must have columns, as a lone missing number has nothing that tells of it; got shape (n,)")
     if rng is not None: as_rng(rng)
-    out = np.array(x)
+    model, table, _ = mixture_and_data(model, x, missing="em")
+    seen = ~np.isnan(table.reshape(len(table), -1))
+    out = table.reshape(len(table), -1).copy()
     for columns, rows in patterns(seen):
-        if not columns.all(): out[rows[:, None], ~columns] = _fill(model, x, columns, rows, rng)
-    return out
+        if not columns.all(): out[rows[:, None], ~columns] = _fill(model, table, columns, rows, rng)
+    return out.reshape(np.shape(x))

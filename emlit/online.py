@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import _shown, as_array, as_tolerance
+from .checks import _shown, as_array, as_model, as_tolerance
 from .chunks import (Chunks, _count, _e_step, _load, _one,
                           _refuse_array)
 from .families import Degenerate
@@ -42,9 +42,13 @@ def _visit(model, options, x, w):
     return expectation, _count(x, w)
 
 # %% ../nbs/16b_online.ipynb #9a7b8c65
+def _plus(a, b):
+    "a + b, where None is nothing."
+    return b if a is None else a if b is None else a + b
+
 def _from_behind(found):
-    "For each part, the sum of the expectations of all later parts; 0: none."
-    return [*list(accumulate(reversed(found)))[-2::-1], 0]
+    "For each part, the sum of the expectations of all later ones, or None."
+    return [*list(accumulate(reversed(found), _plus))[-2::-1], None]
 
 # %% ../nbs/16b_online.ipynb #a837fe9d
 def _as_hold(hold, model):
@@ -88,7 +92,7 @@ def incremental_em(
     incremental, sparse, and other variants (1998), section 3."""
     if not isinstance(chunks, Chunks):
         raise TypeError(f"chunks must be Chunks; got {_shown(chunks)}")
-    _check_model(model)
+    _check_model(model := as_model(model))
     _log_prior(prior) # which refuses what is no prior
     for_e, for_m = _told(model, freeze, missing)
     for_m |= _given(prior=prior)
@@ -97,21 +101,20 @@ def incremental_em(
 # %% ../nbs/16b_online.ipynb #f21732bc
 def _incremental(model, chunks, for_e, for_m, hold):
     "The visits of incremental EM."
-    found, n, t = [], 0.0, 0
+    found, n, t, first = [None] * len(chunks.parts), 0.0, 0, True
     while True:
-        later, earlier, c, first = _from_behind(found), 0, 0, not found
+        later, earlier = _from_behind(found), None
         for i, part in enumerate(chunks.parts):
             seen = _one(partial(_visit, model, for_e), chunks.read, i, part)
-            if seen is None: continue # nothing in it counts
-            new, size = seen
-            found[c:c + 1] = [new] # the first pass appends it
-            earlier, t = earlier + new, t + 1
+            found[i], size = seen or (None, 0)
+            if seen is None: continue # nothing in it counts, or no longer
+            earlier, t = _plus(earlier, found[i]), t + 1
             if first: n += size
-            total = (later[c] if c < len(later) else 0) + earlier
+            total = _plus(later[i], earlier)
             if n >= hold or not first: model = _learned(model, total, for_m)
-            c += 1
-            yield Visit(t, model, new.loglik / size)
-        if not found: chunks.count() # which says that all are empty
+            yield Visit(t, model, found[i].loglik / size)
+        if earlier is None: chunks.count() # which says that all are empty
+        first = False
 
 # %% ../nbs/16b_online.ipynb #7803d578
 def _as_step(step):
@@ -150,6 +153,7 @@ class Stream:
     score: float = np.nan # the last part's log-density a row, before learning
 
     def __post_init__(self):
+        object.__setattr__(self, "model", as_model(self.model))
         _check_model(self.model)
         _as_step(self.step)
         _told(self.model, self.freeze, self.missing)
@@ -157,9 +161,10 @@ class Stream:
 
     def learn(self, x, sample_weight=None):
         "The state after one more part; x and sample_weight as in `fit`."
-        if _load(None, (x, sample_weight)) is None: return self
+        part = _load(None, (x, sample_weight))
+        if part is None: return self
         for_e, for_m = _told(self.model, self.freeze, self.missing)
-        new, size = _visit(self.model, for_e, x, sample_weight)
+        new, size = _visit(self.model, for_e, *part)
         t, n = self.t + 1, self.n + size
         resting = n < self.hold
         usual = n / t # rows in a part

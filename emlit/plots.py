@@ -24,7 +24,7 @@ from matplotlib.ticker import MaxNLocator
 from plotly.io.base_renderers import MimetypeRenderer
 
 from .bound import elbo
-from .checks import as_array, as_distribution, require
+from .checks import as_array, as_distribution, as_fitted, as_model, require
 from .families import Bernoulli
 from .mixture import Mixture
 
@@ -101,8 +101,7 @@ def style():
 #| code-summary: "_mixture"
 def _mixture(model, name):
     "The mixture that was given, or that a trace or a fitted estimator ends with."
-    if callable(getattr(model, "_mixture", None)): model = model._mixture() # an estimator, which knows what was set by hand
-    elif _is_trace(model): model = model.model
+    model = as_model(model) # an estimator knows what was set by hand
     if all(hasattr(model, a) for a in ("weights", "components", "responsibilities")): return model
     raise TypeError(f"{name} must be a Mixture, or a Trace or a fitted estimator of one; got an object of type {type(model).__name__}")
 
@@ -1122,6 +1121,12 @@ def _observations(mixture, x):
     form = _form(_mixture(mixture, "mixture").components[0], x)
     return mixture.check(x.reshape(-1, *form) if x[0].size == np.prod(form) else x)
 
+def _meant(mixture, x):
+    "The mixture that is meant, and its data, or None."
+    if x is not None: mixture, x, _ = as_fitted(mixture, x)
+    mixture = _mixture(mixture, "mixture")
+    return mixture, _observations(mixture, x)
+
 # %% ../nbs/90_plots.ipynb #0287ce0c
 #| code-fold: true
 #| code-summary: "_data"
@@ -1230,8 +1235,7 @@ def plot_density(
 
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions, for a mixture of densities and
     discrete families, and for data that do not fit."""
-    mixture = _mixture(mixture, "mixture")
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     first = mixture.components[0]
     if _is_discrete(first, _drawn(first, x)): return _plot_probabilities(mixture, x, ax)
     draws = _draws(mixture, 1, x)
@@ -1458,8 +1462,7 @@ def plot_ellipses(
 
     Points have the colours of their components, mixed by the responsibilities.
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit."""
-    mixture = _mixture(mixture, "mixture")
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws, looks, heaviest = _normal_in_plane(mixture, x), _looks(mixture.n_components), mixture.weights.max()
     with style():
         own, ax = ax is None, _axes(ax, figsize=(5, 4.4))
@@ -1498,8 +1501,7 @@ def plot_contours(
 
     Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit,
     or lie so far off that there is nothing to see."""
-    mixture = _mixture(mixture, "mixture")
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _draws(mixture, 2, x)
     low, high = _extent(draws, x)
     across, up, height = _grid(mixture, low, high, 121)
@@ -1615,8 +1617,7 @@ def density_surface(
     """The density of a mixture over the plane, as a surface to turn.
 
     Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not fit."""
-    mixture = _mixture(mixture, "mixture")
-    x = _observations(mixture, x)
+    mixture, x = _meant(mixture, x)
     draws = _draws(mixture, 2, x)
     across, up, height = _grid(mixture, *_extent(draws, x), 61)
     points = [] if x is None else [_on_hills(mixture, _every(x, 400))]

@@ -9,49 +9,59 @@ __all__ = ['aic', 'bic', 'icl']
 import numpy as np
 from scipy.special import entr
 
-from .checks import as_count, as_sample_weight
-from .mixture import Mixture
+from .checks import as_count, as_fitted, as_sample_weight
+from .mixture import Mixture, observations
 
 # %% ../nbs/10_selection.ipynb #ae070d6b
-def _fit_and_size(model, x, sample_weight, n_parameters):
-    "ℓ and the number of free parameters of a Mixture, or of any model with an E-step."
-    hint = " (of a Trace, use trace.model)" if hasattr(model, "model") else ""
-    got = f"got {type(model).__name__}{hint}"
-    if not hasattr(model, "e_step"): raise TypeError(f"model must be a Mixture, or have an e_step; {got}")
+def _meant(model, x, sample_weight, missing, needs="e_step"):
+    "The model and the data that are meant, and \"em\" or None. Raises TypeError for a model without what is needed."
+    found, x, told = as_fitted(model, x, sample_weight)
+    missing = told.get("missing") if missing is None else missing
+    if isinstance(found, Mixture): return found, observations(found, x, sample_weight, missing), missing
+    if hasattr(found, needs): return found, x, missing
+    raise TypeError(f"model must be a Mixture, or have {needs}; got an object of type {type(model).__name__}")
+
+def _fit_and_size(model, x, sample_weight, n_parameters, missing):
+    "ℓ and the number of free parameters, of data that were read."
     if n_parameters is None and not hasattr(model, "n_parameters"):
-        raise TypeError(f"model must have n_parameters, or n_parameters be given; {got}")
+        raise TypeError(f"model must have n_parameters, or n_parameters be given; got an object of type {type(model).__name__}")
     size = model.n_parameters if n_parameters is None else as_count(n_parameters, "n_parameters")
-    if isinstance(model, Mixture): return model.loglik(x, sample_weight), size
-    return model.e_step(x, **({} if sample_weight is None else {"sample_weight": sample_weight})).loglik, size
+    if isinstance(model, Mixture): return model.loglik(x, sample_weight, missing=missing), size
+    given = {"sample_weight": sample_weight, "missing": missing}
+    return model.e_step(x, **{name: value for name, value in given.items() if value is not None}).loglik, size
 
 # %% ../nbs/10_selection.ipynb #7290cfc1
 def aic(
-    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, an estimator, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; inf if an observation is impossible
     """Akaike's information criterion, −2ℓ + 2ν.
 
     Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for data or weights that do not fit.
     Source: Akaike, IEEE Trans. Automatic Control 19 (1974); here equation (10.3)."""
-    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
+    model, x, missing = _meant(model, x, sample_weight, missing)
+    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters, missing)
     return -2 * loglik + 2 * size
 
 # %% ../nbs/10_selection.ipynb #0006c000
 def bic(
-    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, an estimator, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; inf if an observation is impossible
     """The Bayesian information criterion, −2ℓ + ν log n, where n is the number of rows of x, or the sum of their weights.
 
     Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for data or weights that do not fit.
     Source: Schwarz, Annals of Statistics 6 (1978); here equation (10.5)."""
-    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters)
+    model, x, missing = _meant(model, x, sample_weight, missing)
+    loglik, size = _fit_and_size(model, x, sample_weight, n_parameters, missing)
     return float(-2 * loglik + size * np.log(_count(sample_weight, len(x))))
 
 # %% ../nbs/10_selection.ipynb #1200726b
@@ -65,19 +75,20 @@ def _count(sample_weight, n):
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
 def icl(
-    model,              # fitted to x by maximum likelihood: a Mixture, or any model with an e_step
+    model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, an estimator, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
+    missing=None,       # "em": NaN in x is a missing value
 ) -> float:             # smaller is better; never below BIC
     """The integrated complete-data likelihood, as a criterion: BIC + 2H, with H the entropy of the responsibilities.
 
     Raises TypeError for a model without responsibilities(x) or n_parameters, ValueError for data or weights that do not fit.
     Source: Biernacki, Celeux & Govaert, IEEE Trans. PAMI 22 (2000); here equation (10.7)."""
-    score = bic(model, x, sample_weight, n_parameters=n_parameters)
-    if not hasattr(model, "responsibilities"): raise TypeError(f"icl needs a model with responsibilities(x); got {type(model).__name__}")
+    model, x, missing = _meant(model, x, sample_weight, missing, needs="responsibilities")
+    score = bic(model, x, sample_weight, n_parameters=n_parameters, missing=missing)
     if np.isinf(score): return score
     w = as_sample_weight(sample_weight, len(x))
-    r = model.responsibilities(np.asarray(x)[w > 0])
+    r = model.responsibilities(x[w > 0], missing=missing)
     return float(score + 2 * w[w > 0] @ entr(r).sum(axis=1))

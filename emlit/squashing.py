@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import as_array, as_sample_weight, as_tolerance
+from .checks import _array, as_array, as_sample_weight, as_tolerance
 from .families import MultivariateNormal, Normal, _refuse_huge
 
 # %% ../nbs/12d_squashing.ipynb #5d000008
@@ -145,7 +145,7 @@ def _total(data, work, *more):
 
 def _of_rows(work, more, x, w):
     "work(x, w, …) for the rows that count; None: there are none."
-    x = np.asarray(x)
+    x = _array(x)
     if x.size == len(x): x = x.reshape(-1)
     if x.dtype.kind not in "iuf" or x.dtype.itemsize > 8: x = x.astype(float)
     if w is not None and not np.all(w): x, w = x[w > 0], w[w > 0]

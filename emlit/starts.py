@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, require
+from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, counting, require
 from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal
 from .mixture import Expectation, Mixture, _check_expectation
 
@@ -94,7 +94,7 @@ def start(
     Raises ValueError where shapes do not match or a row does not sum to 1, TypeError for what is not a
     family, and `Degenerate` where a component gets too little of the data to have a maximum.
     Source: the M-step of Dempster, Laird & Rubin (1977)."""
-    r = _read_table(r)
+    r, x = _read_table(r), counting(x, sample_weight)
     model = _as_mixture(family, x, r, constants)
     x = model.check(x)
     if len(x) != len(r): raise ValueError(f"r must have one row for each of the {len(x)} observations; got {len(r)}")
@@ -192,7 +192,7 @@ def _standardised(x, w=None): # (n, d), (n,) → (n, d)
 # %% ../nbs/09_starts.ipynb #b7d9c94c
 def _points(x, n_components, sample_weight=None):
     "Read data for a recipe that needs K distinct centres: the standardised rows, their weights, and K."
-    x, K = as_array(x, "x", ndim=(1, 2)), as_count(n_components, "n_components", least=1)
+    x, K = as_array(counting(x, sample_weight), "x", ndim=(1, 2)), as_count(n_components, "n_components", least=1)
     w = as_sample_weight(sample_weight, len(x))
     z = _standardised(x.reshape(len(x), -1), w)
     if len(np.unique(z[:2 * K], axis=0)) < K: # sorting all rows is slow, and hardly ever needed
@@ -338,7 +338,7 @@ def sketch(
     weighted squared distance from the middle, (9.6); rows of weight 0 never are. Where the draws hold fewer than
     `least` distinct rows, all rows are used after all.
     Source: Bachem, Lucic & Krause, Scalable k-means clustering via lightweight coresets, KDD (2018), for `far`."""
-    x, size = as_array(x, "x", ndim=(1, 2)), as_count(size, "size", least=1)
+    x, size = as_array(counting(x, sample_weight), "x", ndim=(1, 2)), as_count(size, "size", least=1)
     w = None if sample_weight is None else as_sample_weight(sample_weight, len(x))
     if len(x) > size:
         draws = _draws if far else _even_draws

@@ -16,11 +16,12 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
-from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
+from .checks import as_array, as_count, as_fitted, as_flag, as_rng, as_sample_weight, counting
 from .families import Degenerate, directions, kinds
-from .fitting import fit
-from .missing import filled
-from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
+from .fitting import _check_model, fit
+from .missing import filled, refuse_empty_columns
+from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
+                           mixture_and_data, observations)
 from .starts import _specimen, kmeans, kmeans_plus_plus, start
 
 # %% ../nbs/14_uncertainty.ipynb #3278693c
@@ -568,6 +569,8 @@ def _with_hidden(chart, found, x, w, frozen):
     return replace(chart, notes=(*chart.notes, *notes)), (score, observed, complete)
 
 # %% ../nbs/14_uncertainty.ipynb #e8488d8a
+def _trace(model): return getattr(model, "trace_", model) # how the fit behind an estimator ended
+
 _GUARDED = "the fit ended on its floor, a border of the parameter space: the theory needs an interior maximum"
 
 def standard_errors(
@@ -589,16 +592,15 @@ def standard_errors(
     which direction; and of what is not declared and had to be guessed. Raises TypeError for a model without the methods needed,
     ValueError for other methods and what the model's steps refuse.
     Source: Louis, J. R. Statist. Soc. B 44 (1982); Oakes, J. R. Statist. Soc. B 61 (1999)."""
-    model = getattr(model, "trace_", model) # of an estimator
-    guarded = getattr(model, "reason", "") == "guarded"
-    model = getattr(model, "model", model)
-    options = {k: v for k, v in options.items() if v is not None}
+    guarded = getattr(_trace(model), "reason", "") == "guarded"
+    model, x, told = as_fitted(model, x, sample_weight)
+    options = told | {k: v for k, v in options.items() if v is not None}
+    if isinstance(model, Mixture): x = observations(model, x, sample_weight, options.get("missing"))
     method = _as_method(method, model, options)
     frozen = frozen_names(model, freeze) if freeze else set()
     with np.errstate(all="ignore"):
         if method == "map": chart, found = _any(model, x, sample_weight, frozen, options)
         else:
-            x = model.check(x)
             w = as_sample_weight(sample_weight, len(x))
             model.e_step(x, sample_weight=sample_weight)
             chart = _chart(model, x, frozen)
@@ -682,15 +684,9 @@ def permute(
     """The same mixture with its components in another order: parameters and constants (`Family.select`).
 
     Raises ValueError for no permutation, or one across blocks; TypeError if a family does not tell whether a constant is shared."""
-    model = _as_mixture(model)
+    model = as_mixture(model)
     order, parts = _as_order(model, order)
     return Mixture(model.weights[order], [b.select(p) for b, p in zip(model.components, parts)])
-
-def _as_mixture(model, name="model"):
-    model = getattr(model, "trace_", model) # of an estimator
-    model = getattr(model, "model", model) # of a Trace
-    if isinstance(model, Mixture): return model
-    raise TypeError(f"{name} must be a Mixture or a Trace of one; got an object of type {type(model).__name__}")
 
 # %% ../nbs/14_uncertainty.ipynb #71d6769a
 def canonical(
@@ -698,7 +694,7 @@ def canonical(
     by=None,     # a parameter such as "mean", or "weights"; None: the first parameter of each block
 ) -> Mixture:    # the same distribution
     "The mixture with components in ascending order of a parameter, column by column, block by block."
-    model, order, first = _as_mixture(model), [], 0
+    model, order, first = as_mixture(model), [], 0
     for b, block in enumerate(model.components):
         own = [n for n in block.parameters() if n in block.by_component()]
         if by is not None and by != "weights" and not any(by in c.parameters() for c in model.components):
@@ -733,7 +729,7 @@ def _costs(a, b): # pairs of a block and its weights
 
 # %% ../nbs/14_uncertainty.ipynb #9e99467d
 def match(
-    model_a,      # a Mixture, or a Trace of one
+    model_a,      # a Mixture, a Trace of one, or a fitted estimator
     model_b,      # another, with the same families
     x=None,       # data: then the distance is the disagreement of the responsibilities
     missing=None, # "em": NaN in x is a missing value
@@ -744,12 +740,15 @@ def match(
     each in units of its spread over all components of both models; components whose known constants differ are matched
     only if they must. With data it is how much responsibility they do not share. Components stay in their blocks.
     Source: Stephens, J. R. Statist. Soc. B 62 (2000); Crouse, IEEE Trans. Aerosp. Electron. Syst. 52 (2016)."""
-    a, b = _as_mixture(model_a, "model_a"), _as_mixture(model_b, "model_b")
+    a, b = as_mixture(model_a, "model_a"), as_mixture(model_b, "model_b")
     kinds = [[(type(c), c.n_components) for c in m.components] for m in (a, b)]
     if kinds[0] != kinds[1]:
         shown = [", ".join(f"{t.__name__} of {K}" for t, K in k) for k in kinds]
         raise ValueError(f"model_b must have the same families as model_a; got {shown[1]} for {shown[0]}")
-    if x is not None: shared = a.responsibilities(x, missing=missing).T @ b.responsibilities(x, missing=missing)
+    if x is not None:
+        r_a, r_b = (m.responsibilities(z, missing=gaps) for m, z, gaps in
+                    (mixture_and_data(m, x, missing=missing) for m in (model_a, model_b)))
+        shared = r_a.T @ r_b
     order, first = [], 0
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
@@ -767,6 +766,15 @@ def _quiet_fit(model, x, options):
         try: trace = fit(model, x, **options)
         except Degenerate: return None
     return None if trace.reason in ("degenerate", "identical") else trace
+
+def _observations(model, x, sample_weight, missing):
+    "The data as the model reads them, whatever it is."
+    if isinstance(model, Mixture): return observations(model, x, sample_weight, missing)
+    return model.check(x) if hasattr(model, "check") and missing is None else np.asarray(x)
+
+def _try_options(model, x, options):
+    "Raise at once what the options themselves lead to; what is raised later is the fault of a sample."
+    _quiet_fit(model, x, options | {"max_iter": min(1, as_count(options.get("max_iter", 1), "max_iter"))})
 
 # %% ../nbs/14_uncertainty.ipynb #79434606
 #| code-fold: true
@@ -818,10 +826,11 @@ def _redraw(model, x, w, rng, parametric, labels=None, missing=None, **_):
 
 # %% ../nbs/14_uncertainty.ipynb #9baecfd8
 def _replicate(model, x, w, seed, parametric, options):
-    "The parameters of one bootstrap fit, in the model's order of components; None if it collapsed."
+    "The parameters of one bootstrap fit, in the model's order of components; None if it collapsed, or the sample allows none."
     sample, weight, labels = _redraw(model, x, w, np.random.default_rng(seed), parametric, **options)
     more = {} if labels is None else {"labels": labels}
-    trace = _quiet_fit(model, sample, {"keep": "ends", "sample_weight": weight, **options, **more})
+    try: trace = _quiet_fit(model, sample, {"keep": "ends", "sample_weight": weight, **options, **more})
+    except ValueError: return None # no data for a fit, such as a column without a value
     if trace is None: return None
     found = trace.model
     if isinstance(model, Mixture): found = permute(found, match(model, found))
@@ -853,7 +862,7 @@ class Bootstrap:
 
 # %% ../nbs/14_uncertainty.ipynb #7e13732b
 def bootstrap(
-    model,              # the fit, or its Trace
+    model,              # the fit, its Trace, or the estimator
     x,                  # the data that it was fitted to
     n,                  # how many samples
     rng,                # a numpy Generator
@@ -866,22 +875,24 @@ def bootstrap(
 ) -> Bootstrap:
     """Standard errors and intervals by refitting to new samples of the same size.
 
-    Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse are
-    counted and left out. With `missing` or `labels`, rows drawn from the model lack the values, and know the
-    components, that the rows of x do; where rows have totals of their own (n=None), they have the totals of those of x.
+    Each fit starts from `model`, and its components are matched to those of `model`. Fits that collapse, and
+    samples that allow none (a column may be left without a value), are counted and left out. With `missing` or
+    `labels`, rows drawn from the model lack the values, and know the components, that the rows of x do; where rows
+    have totals of their own (n=None), they have the totals of those of x.
     Raises TypeError or ValueError for bad arguments, ValueError if fewer than two fits are left.
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap (1993)."""
-    model = getattr(model, "trace_", model)
-    model = getattr(model, "model", model)
-    n = as_count(n, "n", least=2)
+    model, x, told = as_fitted(model, x, sample_weight)
+    _check_model(model)
+    options, n = told | options, as_count(n, "n", least=2)
     if not (callable(parametric) or isinstance(parametric, (bool, np.bool_))):
         raise TypeError(f"parametric must be True, False or a function; got {parametric!r}")
     if parametric is True and not hasattr(model, "sample"):
         raise TypeError("model must have sample(rng, n), or parametric be a function (model, rng)")
     known = {name: options.get(name) for name in ("labels", "missing")} | {"sample_weight": sample_weight}
+    x = _observations(model, x, sample_weight, known["missing"])
     model.e_step(x, **{name: value for name, value in known.items() if value is not None})
-    x = model.check(x) if hasattr(model, "check") and known["missing"] is None else np.asarray(x)
     w = _counts(sample_weight, len(x))
+    _try_options(model, x, options | {"sample_weight": sample_weight})
     tasks = [(model, x, w, seed, parametric, options) for seed in _seeds(rng, n)]
     found = [s for s in _spread_out(_replicate, tasks, n_jobs, progress, "bootstrap") if s is not None]
     if len(found) < 2:
@@ -915,8 +926,10 @@ def _ratio(null, wider, seed, n, n_starts, totals, options):
     rng = np.random.default_rng(seed)
     x, counts = np.unique(null.sample(rng, n, **totals)[0], axis=0, return_counts=True) # equal rows count together
     options = {**options, "sample_weight": counts.astype(float)}
-    small = _quiet_fit(null, x, options)
-    large = None if small is None else _best(small.model, wider, x, options["sample_weight"], rng, n_starts, options)
+    try:
+        small = _quiet_fit(null, x, options)
+        large = None if small is None else _best(small.model, wider, x, options["sample_weight"], rng, n_starts, options)
+    except ValueError: return np.nan # the sample allows no fit
     return np.nan if large is None else max(2 * (large.loglik - small.loglik), 0) # the models are nested
 
 # %% ../nbs/14_uncertainty.ipynb #bc756be5
@@ -933,8 +946,8 @@ class RatioTest:
 
 # %% ../nbs/14_uncertainty.ipynb #11d9d2bf
 def bootstrap_lrt(
-    null,               # the fit with k components, or its Trace
-    alternative,        # the fit with k + 1 of the same family, or its Trace
+    null,               # the fit with k components, its Trace, or the estimator
+    alternative,        # the fit with k + 1 of the same family, likewise
     x,                  # the data of both
     n,                  # how many samples
     rng,                # a numpy Generator
@@ -950,7 +963,7 @@ def bootstrap_lrt(
     Raises TypeError for what is not a Mixture of one family, ValueError for other numbers of components,
     or if the larger model has the smaller ℓ: then it was not fitted well.
     Source: McLachlan, Applied Statistics 36 (1987), 318-324."""
-    small, large = _as_mixture(null, "null"), _as_mixture(alternative, "alternative")
+    small, large = as_mixture(null, "null"), as_mixture(alternative, "alternative")
     n = as_count(n, "n", least=1)
     kinds = [type(m.components[0]) for m in (small, large)]
     if len(small.components) + len(large.components) > 2 or kinds[0] is not kinds[1]:
@@ -960,12 +973,13 @@ def bootstrap_lrt(
     if large.n_components != small.n_components + 1:
         raise ValueError("alternative must have one component more than null, "
                          f"which has {small.n_components}; got {large.n_components}")
-    x = small.check(x)
+    x = mixture_and_data(null, x, sample_weight)[1]
     w = _counts(sample_weight, len(x))
     statistic = 2 * (large.loglik(x, w) - small.loglik(x, w))
     if statistic < -1e-6 * len(x): raise ValueError("alternative must have the larger log-likelihood; its ℓ is "
                                                     f"{-statistic / 2:.6g} lower: fit it from more starts")
     options = {"keep": "ends", "tol": 1e-6, "max_iter": 500, "accelerate": "auto"} | options
+    for model in (small, large): _try_options(model, x, options | {"sample_weight": sample_weight})
     totals = _totals_of(small, x, np.repeat(np.arange(len(x)), w.astype(int)))
     tasks = [(small, large, seed, int(w.sum()), n_starts, totals, options) for seed in _seeds(rng, n)]
     draws = np.array(_spread_out(_ratio, tasks, n_jobs, progress, "likelihood ratio"))
@@ -987,7 +1001,7 @@ def _generalised(model, x): # per component
 
 # %% ../nbs/14_uncertainty.ipynb #59f6c0e5
 def suspicions(
-    model,              # a fitted Mixture, or its Trace
+    model,              # a fitted Mixture, its Trace, or the estimator
     x,                  # its data
     sample_weight=None, # (n,)
     missing=None,       # "em": NaN in x is a missing value
@@ -999,12 +1013,12 @@ def suspicions(
     if it ended on the guard.
 
     Source: McLachlan & Peel, Finite Mixture Models (2000), section 3.10."""
-    mixture = _as_mixture(model)
-    x = mixture.check(x) if missing is None else np.asarray(x, float)
+    mixture, x, missing = mixture_and_data(model, x, sample_weight, missing)
     w = as_sample_weight(sample_weight, len(x))
     held, d = w @ mixture.responsibilities(x, missing=missing), x[0].size
     narrow = _generalised(mixture, x)
-    found = [getattr(model, "message", "it ended on the guard")] if getattr(model, "reason", "") == "guarded" else []
+    trace = _trace(model)
+    found = [getattr(trace, "message", "it ended on the guard")] if getattr(trace, "reason", "") == "guarded" else []
     for k, (n_k, ratio) in enumerate(zip(held, narrow)):
         holds = f"component {k} holds {np.floor(100 * n_k) / 100:g} observations"
         if n_k < d + 1 and _has_parameters(mixture, k): found.append(f"{holds}, fewer than d + 1 = {d + 1}")
@@ -1083,8 +1097,11 @@ def multistart(
 
     Raises what `start` and `fit` raise for bad arguments, and ValueError if no run has a maximum."""
     K, n_starts = as_count(n_components, "n_components", least=1), as_count(n_starts, "n_starts", least=1)
+    options = dict(options or {})
+    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2), nan=options.get("missing") is not None)
+    if options.get("missing"): refuse_empty_columns(x)
     w = as_sample_weight(sample_weight, len(x))
-    x, options = np.asarray(x)[w > 0], dict(options or {}) # no start in a row that does not count
+    x = x[w > 0] # no start in a row that does not count
     if options.get("labels") is not None: options["labels"] = np.asarray(options["labels"])[w > 0]
     w = w[w > 0]
     tasks = [(family, x, K, seed, recipe, w, constants, options) for seed in _seeds(rng, n_starts)]

@@ -503,7 +503,14 @@ def test_feature_names():
     with pytest.raises(ValueError, match="Feature names must be in the same order"): g.predict(frame[["waiting", "eruptions"]])
     with pytest.raises(ValueError, match="Feature names unseen at fit time"): g.predict(frame.rename(columns={"waiting": "wait"}))
     with pytest.warns(UserWarning, match="does not have valid feature names"): g.predict(faithful)
-    with pytest.raises(ValueError, match="expected a 2-dimensional|Expected a 2-dimensional|Expected 2D"): g.fit(frame["waiting"])
+    with pytest.raises(ValueError, match="(?s)Expected 2D.*reshape"): g.fit(faithful[:, 1])
+
+def test_a_column_of_a_table_is_a_table_of_one_column():
+    frame = pytest.importorskip("pandas").DataFrame(faithful, columns=["eruptions", "waiting"])
+    one, table = (GaussianMixture(2, random_state=0).fit(x) for x in (frame["waiting"], frame[["waiting"]]))
+    assert list(one.feature_names_in_) == ["waiting"] and one.model_ == table.model_
+    assert_array_equal(one.predict(frame["waiting"]), table.predict(frame[["waiting"]]))
+    with pytest.raises(ValueError, match="Feature names unseen at fit time"): one.predict(frame["eruptions"])
 
 def test_not_fitted():
     for method in ("predict", "predict_proba", "score", "score_samples", "aic", "bic", "icl"):

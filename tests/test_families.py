@@ -595,7 +595,7 @@ ROWS = [
     ("number of columns",   lambda: fit(mix(normals), [[1, 2, 3]]),                  V, ["x", "(1, 3)", "(n, 2)"]),
     ("number of columns",   lambda: normals.log_prob([1, 2]),                        V, ["x", "(2,)", "(n, 2)"]),
     ("number of columns",   lambda: survey.log_prob([0, 1]),                         V, ["x", "(2,)", "(n, 2)"]),
-    ("table for a column",  lambda: Normal([0.], [1.]).log_prob([[1], [2]]),         V, ["x", "(2, 1)", "(n,)", "x[:, 0]"]),
+    ("table for a column",  lambda: Normal([0.], [1.]).log_prob([[1, 2], [2, 3]]),   V, ["x", "(2, 2)", "(n,)"]),
     ("table for a column",  lambda: Categorical([[.5, .5]]).log_prob([[0, 1]]),      V, ["x", "(1, 2)", "(n,)"]),
     ("table for a column",  lambda: Uniform([0], [1]).supports([[0, 1]]),            V, ["x", "(1, 2)", "(n,)"]),
     ("column for a table",  lambda: Gamma([[1., 1]], [[1., 1]]).log_prob([1, 2]),    V, ["x", "(2,)", "(n, 2)"]),

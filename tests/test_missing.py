@@ -254,7 +254,7 @@ def test_bad_tables():
     with pytest.raises(ValueError, match=r"x\[0, 1\] is inf"): full.e_step([[np.nan, np.inf, 0]], missing="em")
     with pytest.raises(ValueError, match=r"shape \(n, 3\).*got \(1, 2\)"): full.e_step([[np.nan, 0]], missing="em")
     with pytest.raises(ValueError, match=r"x must be 0 or 1, where it is not missing; x\[1\] is"): MODELS["Bernoulli"].e_step([[1, 0, 1], [2, np.nan, 0]], missing="em")
-    with pytest.raises(ValueError, match=r"x\[1\] is"): MODELS["Bernoulli"].e_step([[1, 0, 1], [2, np.nan, 0]], sample_weight=[1, 0], missing="em")
+    with pytest.raises(ValueError, match=r"x\[1\] is"): MODELS["Bernoulli"].e_step([[1, 0, 1], [2, np.nan, 0]], sample_weight=[1, 2], missing="em")
     with pytest.raises(ValueError, match="column 1 all are missing"): missing.refuse_empty_columns([[1, np.nan], [2, np.nan]])
     with pytest.raises(ValueError, match="column 1 all are missing"): missing.refuse_empty_columns([[1, np.nan], [2, 3]], sample_weight=[1, 0])
     with pytest.raises(TypeError, match="Multinomial"): Mixture([1.], Multinomial(2, [[.5, .5]])).e_step([[1, np.nan]], missing="em")
