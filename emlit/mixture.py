@@ -12,8 +12,8 @@ from functools import reduce
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
-from .engine import cores, fast_e_step, fast_scores, in_threads
-from .families import Degenerate, Family, MultivariateNormal, Normal, _frozen_array
+from .engine import fast_e_step, fast_scores, in_threads
+from .families import Degenerate, Family, MultivariateNormal, Normal, _each_row, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
@@ -30,7 +30,7 @@ def log_normalise(
         if k is not None: raise ValueError(f"log_prob must be finite or −inf; log_prob of {where} is {top[bad[0]]} under component {k}")
         raise ValueError(f"x must be possible under the model; {where} has probability zero under every component, or is too far from every component{more}")
     joint = np.exp(log_joint - top[:, None])
-    total = joint @ np.ones(joint.shape[1])
+    total = _each_row(joint, np.ones(joint.shape[1]))
     joint /= total[:, None]
     return top + np.log(total), joint
 
@@ -134,7 +134,7 @@ def _slices(rows, width):
     "Slices of rows: `rows` is a `range`, or an array of row numbers."
     parts = -(-len(rows) * width // _BLOCK)
     if parts <= 1: return [rows]
-    parts += -parts % cores() # as many for each thread
+    parts += parts % 2 # as many for each of two threads; of the data alone, so that sums do not depend on threads
     ends = np.linspace(0, len(rows), min(parts, len(rows)) + 1).astype(int) # all of the same size
     return [rows[a:b] for a, b in zip(ends, ends[1:])]
 
@@ -148,7 +148,7 @@ def _e_step(mixture, x, w, rows):
     if w is not None: r *= w[:, None]
     ends = np.cumsum([b.n_components for b in mixture.components[:-1]])
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1) if len(ends) else [r])
-    loglik = float(log_p.sum() if w is None else w @ log_p)
+    loglik = float(log_p.sum() if w is None else (w * log_p).sum())
     return Expectation(loglik, tuple(_statistics(b, x[seen], r_b[seen]) for b, seen, r_b in parts))
 
 # %% ../nbs/05_mixture.ipynb #e1f0c9a4
