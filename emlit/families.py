@@ -8,7 +8,7 @@ __all__ = ['Stats', 'Degenerate', 'Family', 'Univariate', 'Bernoulli', 'Binomial
 
 # %% ../nbs/04_families.ipynb #218fcffa
 from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, wraps
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
@@ -207,6 +207,14 @@ def _set(family, **values):
     for name, value in values.items(): object.__setattr__(family, name, _frozen_array(value))
 
 # %% ../nbs/04_families.ipynb #69fc3e71
+def _calm(function):
+    "The function, with numbers that may underflow to 0, whatever the caller's `np.errstate`: here that is no error."
+    @wraps(function)
+    def calm(*args, **kwargs):
+        with np.errstate(under="ignore"): return function(*args, **kwargs)
+    return calm
+
+# %% ../nbs/04_families.ipynb #53725f8d
 _ALONE = 2**18, 9_000 # multiplications in a product of matrices, and numbers of a matrix times a vector, that BLAS leaves to one thread
 
 @cache
@@ -1239,6 +1247,7 @@ def _data_moments(x, w, dense): # x: (n, d); w: (n,)
     return sum(_moments(x[i], w[i, None], x[:1], dense) for i in blocks)
 
 # %% ../nbs/04_families.ipynb #0e4b43c0
+@_calm
 def scale_floor(
     x,                  # (n,) or (n, d): the data
     structure="full",   # of the covariances; for 1-D data the floor is a number

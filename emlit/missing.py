@@ -15,7 +15,7 @@ from scipy.special import digamma
 from .checks import as_array, as_rng, as_sample_weight, require
 from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
                             Geometric, Moments, MultivariateNormal, Normal, Poisson, Stats,
-                            Uniform, Univariate, _as_columns, _moments)
+                            Uniform, Univariate, _as_columns, _calm, _moments)
 from .mixture import Expectation, Mixture, log_normalise
 
 # %% ../nbs/15_missing.ipynb #5e7205a2
@@ -278,7 +278,7 @@ def _e_step(mixture, x, w, labels, seen, rows):
     r *= w[rows, None]
     ends = np.cumsum([b.n_components for b in mixture.components])[:-1]
     parts = zip(mixture.components, _inside(mixture.components, model, part), np.split(r, ends, axis=1))
-    return Expectation(float(w[rows] @ log_p), tuple(_statistics(b, part[i], r_b[i], seen) for b, i, r_b in parts))
+    return Expectation(float((w[rows] * log_p).sum()), tuple(_statistics(b, part[i], r_b[i], seen) for b, i, r_b in parts))
 
 # %% ../nbs/15_missing.ipynb #117facdc
 def e_step(
@@ -317,6 +317,7 @@ def _split(mixture, columns):
     return given
 
 # %% ../nbs/15_missing.ipynb #c9a805ee
+@_calm
 def conditional(
     mixture,
     columns, # numbers of the columns that are known
@@ -367,6 +368,7 @@ def _(family: MultivariateNormal, given):
     return _diagonal(_variances(family)[:, _others(given, d)])
 
 # %% ../nbs/15_missing.ipynb #70cc1a5d
+@_calm
 def regress(
     model,   # a Mixture
     x,       # (n, m): values of the columns that are known, a row for each question; or (n,) for one column
@@ -414,6 +416,7 @@ def _fill(model, x, seen, rows, rng):
     return np.einsum("nk,nkj->nj", r, each) if rng is None else each[np.arange(len(rows)), _pick(r, rng)]
 
 # %% ../nbs/15_missing.ipynb #94c813eb
+@_calm
 def impute(
     model,    # a Mixture
     x,        # (n, d): NaN where a value is missing

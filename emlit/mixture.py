@@ -13,9 +13,10 @@ import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_rng, as_sample_weight, require
 from .engine import fast_e_step, fast_scores, in_threads
-from .families import Degenerate, Family, MultivariateNormal, Normal, _each_row, _frozen_array
+from .families import Degenerate, Family, MultivariateNormal, Normal, _calm, _each_row, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
+@_calm
 def log_normalise(
     log_joint: np.ndarray, # (n, K): log π_k + log f_k(x_i)
     rows=None,             # (n,): numbers of the rows in the user's data, for the message
@@ -191,6 +192,7 @@ _FAST = {"log_prob": lambda log_p, joint, scale: log_p,
          "predict": lambda log_p, joint, scale: _largest(joint)}
 
 # %% ../nbs/05_mixture.ipynb #243f7de0
+@_calm
 def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
     "What is asked for of each row."
     if not (labels is None and missing is None): return _CAREFUL[what](mixture.log_joint(x, labels, missing), None)
@@ -351,6 +353,7 @@ class Mixture:
         "Read observations, or say what is wrong with them."
         return _read_or_say_how(self.components, x)
 
+    @_calm
     def log_joint(self, x, labels=None, missing=None) -> np.ndarray: # (n, K)
         """log π_k + log f_k(x_i); −inf where x_i is impossible under component k.
 
@@ -386,6 +389,7 @@ class Mixture:
         "The distribution of the other columns, given the values of these (chapter 15)."
         return _gaps().conditional(self, columns, values)
 
+    @_calm
     def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", engine="numpy", checked=False) -> Expectation:
         """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
@@ -399,6 +403,7 @@ class Mixture:
         fast = _e_step_fast(self, x, w, dtype, engine)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
+    @_calm
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
         """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: a Prior, or an Expectation to add.
 

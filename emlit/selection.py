@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import entr
 
 from .checks import as_count, as_sample_weight
+from .families import _calm
 from .mixture import Mixture
 
 # %% ../nbs/10_selection.ipynb #ae070d6b
@@ -61,6 +62,7 @@ def _count(sample_weight, n):
     return total
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
+@_calm
 def icl(
     model: Mixture,     # fitted to x by maximum likelihood
     x,                  # (n,) or (n, d): the data of the fit
@@ -76,4 +78,4 @@ def icl(
     if np.isinf(score): return score
     w = as_sample_weight(sample_weight, len(x))
     r = model.responsibilities(np.asarray(x)[w > 0])
-    return float(score + 2 * w[w > 0] @ entr(r).sum(axis=1))
+    return float(score + 2 * (w[w > 0] * entr(r).sum(axis=1)).sum())

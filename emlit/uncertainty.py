@@ -18,8 +18,8 @@ from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
-from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform
-from .fitting import fit
+from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform, _calm
+from .fitting import _silent_fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
 from .starts import kmeans, kmeans_plus_plus, start
@@ -512,6 +512,7 @@ def _of_mixture(chart, x, w, identity):
 # %% ../nbs/14_uncertainty.ipynb #e8488d8a
 _GUARDED = "the fit ended on its floor, a border of the parameter space: the theory needs an interior maximum"
 
+@_calm
 def standard_errors(
     model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace; a Trace; a fitted estimator
     x,                  # the data that it was fitted to
@@ -661,6 +662,7 @@ def _distances(a, b): # (K, F), (K, F) → (K, K)
     return np.square((a[:, None] - b[None]) / np.where(spread > 1e-12, spread, np.inf)).sum(-1)
 
 # %% ../nbs/14_uncertainty.ipynb #9e99467d
+@_calm
 def match(
     model_a,      # a Mixture, or a Trace of one
     model_b,      # another, with the same families
@@ -691,10 +693,8 @@ def match(
 # %% ../nbs/14_uncertainty.ipynb #04a22c48
 def _quiet_fit(model, x, options):
     "A Trace, or None where there is no maximum; without warnings: the caller counts."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        try: trace = fit(model, x, **options)
-        except Degenerate: return None
+    try: trace = _silent_fit(model, x, **options)
+    except Degenerate: return None
     return None if trace.reason in ("degenerate", "identical") else trace
 
 # %% ../nbs/14_uncertainty.ipynb #79434606
@@ -770,6 +770,7 @@ class Bootstrap:
         return "\n".join(lines + [f"{len(self.samples)} fits; {self.failed} more had no maximum"])
 
 # %% ../nbs/14_uncertainty.ipynb #7e13732b
+@_calm
 def bootstrap(
     model,              # the fit, or its Trace
     x,                  # the data that it was fitted to
@@ -850,6 +851,7 @@ class RatioTest:
                                 f"{len(self.draws)} draws with median {np.median(self.draws):.3g}, {self.failed} failed)")
 
 # %% ../nbs/14_uncertainty.ipynb #11d9d2bf
+@_calm
 def bootstrap_lrt(
     null,               # the fit with k components, or its Trace
     alternative,        # the fit with k + 1 of the same family, or its Trace
@@ -918,6 +920,7 @@ def _log_spread(block):
     return np.broadcast_to(value, K)
 
 # %% ../nbs/14_uncertainty.ipynb #59f6c0e5
+@_calm
 def suspicions(
     model,              # a fitted Mixture, or its Trace
     x,                  # its data
@@ -994,6 +997,7 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
 # %% ../nbs/14_uncertainty.ipynb #1ef78a79
+@_calm
 def multistart(
     family,              # a class of Family, or a template, as in `start`
     x,                   # (n,) or (n, d): the data
