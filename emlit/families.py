@@ -1274,7 +1274,8 @@ def scale_floor(
 # %% ../nbs/04_families.ipynb #1cf56fa9
 def _correlated_floor(cov, std, constant, ratio): # (d, d); (d,), (d,)
     "The share of the covariance, with the eigenvalues of the correlations lifted to 0.1, or to 100 where they are 0."
-    R = np.where(constant | constant[:, None], np.eye(len(std)), cov / std / std[:, None])
+    with np.errstate(invalid="ignore", divide="ignore"): correlation = cov / std / std[:, None] # of columns that vary
+    R = np.where(constant | constant[:, None], np.eye(len(std)), correlation)
     values, V = np.linalg.eigh(R)
     values = np.where(values > 16 * len(std) * np.finfo(float).eps, np.maximum(values, 0.1), 100)
     F = (V * (ratio * values)) @ V.T * std * std[:, None]
