@@ -117,8 +117,8 @@ _LINE = 64 # bytes that the cache moves at a time
 def _longest(K, F, large):
     "How many rows a tile of the first product has, at most and where there are several, and one of the second."
     one, other = min(_alone(K, F), _alone(1, K)), _alone(K, _stripes(K, F)[0].stop)
-    if large: other = min(other, max(30 * K * F, 64)) # so many tiles that `matmul`, whose result they are, lets go of Python's lock
-    return (one, 512), (other, 448)
+    if large: other = min(other, max(20 * K * F, 64)) # so many tiles that `matmul`, whose result they are, lets go of Python's lock
+    return (one, 1024), (other, 1024)
 
 @cache
 def _stripes(K, F):
@@ -148,9 +148,9 @@ def _totals(joint, cuts): # (K, b)
     "A function that writes the sums over components, tile by tile."
     ones = np.ones((1, len(joint)), joint.dtype)
     if cuts == [(0, 1, joint.shape[1])]: return partial(matmul, ones[0], joint)
-    tiles = [_by_columns(joint, cut) for cut in cuts]
+    tiles = [(_by_columns(joint, cut), slice(cut[0], cut[0] + cut[1] * cut[2]), (cut[1], 1, cut[2])) for cut in cuts]
     def totals(out):
-        for tile, cut in zip(tiles, cuts): matmul(ones, tile, _by_columns(out[None], cut))
+        for tile, rows, shape in tiles: matmul(ones, tile, out[rows].reshape(shape))
     return totals
 
 def _adding_up(factor, joint, cuts): # (F, b), (K, b)

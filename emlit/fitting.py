@@ -297,9 +297,10 @@ def _some_rows(x, most):
 # %% ../nbs/03_em.ipynb #a78f0806
 def _same_density(model, x, close=1e-15):
     "Two components that agree on each row to `close` nats, or None."
+    log_joint = model.log_joint(x)
     # a weight of 0 gives nan, which is never equal
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_f = (model.log_joint(x) - np.log(model.weights)).T
+        log_f = (log_joint - np.log(model.weights)).T
         for k, mine in enumerate(log_f):
             if not np.isfinite(mine).any(): continue
             others = log_f[k + 1:]

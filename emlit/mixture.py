@@ -16,7 +16,6 @@ from .engine import fast_e_step, fast_scores, in_threads
 from .families import Degenerate, Family, MultivariateNormal, Normal, _calm, _each_row, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
-@_calm
 def log_normalise(
     log_joint: np.ndarray, # (n, K): log π_k + log f_k(x_i)
     rows=None,             # (n,): numbers of the rows in the user's data, for the message
@@ -118,13 +117,13 @@ def _statistics(block, x, r):
 # %% ../nbs/05_mixture.ipynb #a805f82e
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
-    if len(inside) == 1:
-        with np.errstate(divide="ignore"): return _log_f(mixture.components[0], x) + np.log(mixture.weights) # a weight of 0 gives −inf
+    with np.errstate(divide="ignore"): log_weights = np.log(mixture.weights) # a weight of 0 gives −inf
+    if len(inside) == 1: return _log_f(mixture.components[0], x) + log_weights
     out, end = np.full((len(x), mixture.n_components), -np.inf), 0
     for block, rows in zip(mixture.components, inside):
         start, end, seen = end, end + block.n_components, x[rows]
         if len(seen): out[rows, start:end] = _log_f(block, seen)
-    with np.errstate(divide="ignore"): return out + np.log(mixture.weights)
+    return out + log_weights
 
 # %% ../nbs/05_mixture.ipynb #0e66b170
 _BLOCK = 2**18 # numbers in a slice of the E-step: small enough to stay in the processor's cache

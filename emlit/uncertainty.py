@@ -19,7 +19,7 @@ from scipy.special import ndtri
 from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
 from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform, _calm
-from .fitting import _silent_fit
+from .fitting import _silent_fit, fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
 from .starts import kmeans, kmeans_plus_plus, start
