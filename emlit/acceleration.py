@@ -14,14 +14,14 @@ import numpy as np
 
 from .chunks import e_step
 from .families import (Bernoulli, Binomial, Categorical, Geometric, Moments, Multinomial,
-                            Poisson, Stats)
+                            Poisson, Stats, _each_row, _over_rows)
 from .mixture import Expectation
 
 # %% ../nbs/12b_acceleration.ipynb #93465043
 def _norm(a, axis=None):
     "The Euclidean length, measured in a power of two, so that no square overflows."
     unit = np.ldexp(1.0, np.frexp(np.abs(a).max(initial=0))[1])
-    return unit * np.linalg.norm(a / unit, axis=axis)
+    return unit * np.sqrt(np.square(a / unit).sum(axis=axis))
 
 def directions(
     S, # (pairs, p): where the EM map was evaluated, the latest last
@@ -32,11 +32,11 @@ def directions(
     size = _norm(moves, axis=0)
     moves, images = (a[:, size > 0] / size[size > 0] for a in (moves, images))
     if not moves.size: return moves, np.zeros(0), np.zeros((0, 0))
-    square, turn = np.linalg.eigh(moves.T @ moves)
+    square, turn = np.linalg.eigh(_over_rows(moves, moves))
     kept = square > 1e-12 * square[-1]
     turn = turn[:, kept] / np.sqrt(square[kept])
-    basis = moves @ turn
-    return basis, *np.linalg.eig(basis.T @ images @ turn)
+    basis = _each_row(moves, turn)
+    return basis, *np.linalg.eig(_over_rows(basis, images) @ turn)
 
 def _slowest(rate): return max([0.0, *rate.real[rate.real < 1]])
 
@@ -61,8 +61,8 @@ def anderson_jump(S, F, cap):
     basis, rate, vector = directions(S, F)
     if not rate.size: return np.zeros(S.shape[1]), 1.0, 0.0
     gain = np.minimum(1 / np.maximum(np.abs(1 - rate), 1e-300), cap)
-    residual = np.linalg.solve(vector, basis.T @ (F[-1] - S[-1]))
-    jump = basis @ (vector @ ((gain - 1) * residual)).real
+    residual = np.linalg.solve(vector, _over_rows(basis, F[-1] - S[-1]))
+    jump = _each_row(basis, (vector @ ((gain - 1) * residual)).real)
     return jump, gain.max(), _slowest(rate)
 
 # %% ../nbs/12b_acceleration.ipynb #049b4598
@@ -326,6 +326,9 @@ class Accelerator:
 
     def jump(self, t):
         "Try a jump; False if it was given up before it cost an evaluation."
+        with np.errstate(all="ignore"): return self._jump(t) # where numbers overflow, none is made
+
+    def _jump(self, t):
         try: jump, size, slowest = METHODS[self.method](*self.history.tables(), self.cap)
         except np.linalg.LinAlgError: return False
         began = t if self.point.began is None else self.point.began

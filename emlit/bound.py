@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import entr, rel_entr
 
 from .checks import as_distribution, as_fitted, as_sample_weight, counting
+from .families import _calm
 
 # %% ../nbs/02_bound.ipynb #9584dc3f
 def _sum(terms, sample_weight): # (n, K), (n,)
@@ -30,6 +31,7 @@ def entropy(
     return _sum(entr(np.atleast_2d(as_distribution(q, "q"))), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #f1003461
+@_calm
 def q_function(
     model, # θ, the free argument: a mixture or a fit of one, or what has log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
@@ -55,6 +57,7 @@ def q_function(
     return _sum(q * np.where(q > 0, log_joint, 0), sample_weight)
 
 # %% ../nbs/02_bound.ipynb #fe793ed3
+@_calm
 def elbo(
     model, # θ: a mixture or a fit of one, or anything with log_joint(x) of shape (n, K)
     x,     # (n,) or (n, d): the data
@@ -69,6 +72,7 @@ def elbo(
     return q_function(model, x, q, sample_weight) + entropy(q, sample_weight)
 
 # %% ../nbs/02_bound.ipynb #207530cb
+@_calm
 def kl(
     q, # (n, K): one distribution in each row; the average is taken under it
     p, # (n, K): another

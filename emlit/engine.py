@@ -12,16 +12,16 @@ import os
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
-from itertools import chain
+from functools import cache, lru_cache, partial
+from itertools import accumulate
 from queue import SimpleQueue
 
 import numpy as np
 from numpy import add, divide, exp, inner, matmul, multiply, reciprocal, subtract # without a dot to follow in every block
 
-from .families import Moments, MultivariateNormal, Normal, _as_table
+from .families import (_ALONE, _STRIPE, Moments, MultivariateNormal, Normal, _alone, _as_table,
+                            _by_columns, _cuts)
 
 # %% ../nbs/12_speed.ipynb #c57d508c
 def _shape(normal):
@@ -112,37 +112,99 @@ def _room(rows, size, kind):
 
 _LINE = 64 # bytes that the cache moves at a time
 
+# %% ../nbs/12_speed.ipynb #12085d6c
+@cache
+def _longest(K, F, large):
+    "How many rows a tile of the first product has, at most and where there are several, and one of the second."
+    one, other = min(_alone(K, F), _alone(1, K)), _alone(K, _stripes(K, F)[0].stop)
+    if large: other = min(other, max(20 * K * F, 64)) # so many tiles that `matmul`, whose result they are, lets go of Python's lock
+    return (one, 1024), (other, 1024)
+
+@cache
+def _stripes(K, F):
+    "The features in stripes of one height, for the second product: a tile of fewer of them may have more rows."
+    number = -(-F // max(512 // K, 1))
+    height = -(-F // number)
+    return [slice(f, min(f + height, F)) for f in range(0, F, height)]
+
+def _groups(K, cost): # of a component, in multiplications
+    "The components in groups that BLAS leaves to one thread: one group, but for very many features."
+    number = min(max(_ALONE[0] // cost, 1), K)
+    return [slice(k, k + number) for k in range(0, K, number)]
+
+def _repeated(cuts, unit, size):
+    "The cuts of a unit, for a block of several."
+    (begin, number, length), *rest = cuts
+    if not rest: return [(begin, number * (size // unit), length)]
+    return [(at + begin, number, length) for at in range(0, size, unit) for begin, number, length in cuts]
+
+@lru_cache(256)
+def _tiles(size, unit, K, F, large):
+    "Where the tiles of a block lie, for the first product and for the second."
+    return [_repeated(_cuts(unit, *most), unit, size) for most in _longest(K, F, large)]
+
+# %% ../nbs/12_speed.ipynb #3134c512
+def _totals(joint, cuts): # (K, b)
+    "A function that writes the sums over components, tile by tile."
+    ones = np.ones((1, len(joint)), joint.dtype)
+    if cuts == [(0, 1, joint.shape[1])]: return partial(matmul, ones[0], joint)
+    tiles = [(_by_columns(joint, cut), slice(cut[0], cut[0] + cut[1] * cut[2]), (cut[1], 1, cut[2])) for cut in cuts]
+    def totals(out):
+        for tile, rows, shape in tiles: matmul(ones, tile, out[rows].reshape(shape))
+    return totals
+
+def _adding_up(factor, joint, cuts): # (F, b), (K, b)
+    "A function that returns the sums over the rows of each tile, (tiles, F, K)."
+    (F, b), K = factor.shape, len(joint)
+    stripes = _stripes(K, F)
+    if cuts == [(0, 1, b)] and len(stripes) == 1: return lambda: inner(factor, joint)[None]
+    ends = list(accumulate(number for _, number, _ in cuts))
+    tiles = [(_by_columns(factor[f], cut), _by_columns(joint, cut).swapaxes(1, 2), (slice(end - cut[1], end), f))
+             for cut, end in zip(cuts, ends) for f in stripes]
+    def add_up():
+        S = np.empty((ends[-1], F, K), joint.dtype)
+        for a, b, place in tiles: matmul(a, b, S[place])
+        return S
+    return add_up
+
 # %% ../nbs/12_speed.ipynb #d459a58e
 @dataclass(frozen=True)
 class Form:
     "The matrix products of a block of rows, with the room for them."
     densities: object # a function: the rows, (d, b) → `joint`, their log-densities less the largest peak
-    sums: object      # a function: → the sums of the block, when `joint` holds exponentials
-    ordered: object   # a function: the sums of many blocks → S, (K, F), in the order of the features
+    totals: object    # a function: writes the sums of `joint` over components, (b,), when it holds exponentials
+    sums: object      # a function: → the sums of each tile of the block, when `scale` is known
+    ordered: object   # a function: the sums of many tiles → S, (K, F), in the order of the features
     joint: np.ndarray # (K, b)
     scale: np.ndarray # (b,): what makes responsibilities of exponentials
     phi: np.ndarray   # the features but for the ones, a row each
-    shape: tuple      # of the sums
+    unit: int         # rows that are cut into tiles alike, whatever the block
 
 def products(
     plan,  # natural parameters, the largest peak, the centre
     dense, # whether the features hold all products
-    size,  # b: how many rows
+    size,  # b: how many rows; `unit`, or a multiple of it
+    unit=None, # rows that are cut into tiles alike; None: all
+    large=False, # whether threads share the blocks
 ) -> Form:
-    "The two matrix products (12.3) and (12.5)."
-    A, (K, F), centre = plan[0], plan[0].shape, plan[2][:, None]
+    "The two matrix products (12.3) and (12.5), tile by tile."
+    A, (K, F), centre, unit = plan[0], plan[0].shape, plan[2][:, None], unit or size
     table, joint = (_room(rows, size, A.dtype) for rows in (F + 1, K))
     table[0], phi, scale = 1, table[:-1], table[-1]
     where = layout(table, len(centre), dense)
     small, factor = (joint, phi) if K < F else (table[1:-1], table[1:]) # `scale` is the row of ones, scaled
+    first, second = _tiles(size, unit, K, F, large)
+    tiles = [(A[k], _by_columns(phi, cut), _by_columns(joint[k], cut)) for cut in first for k in _groups(K, F * cut[2])]
     def densities(columns):
         features(columns, centre, *where)
-        return matmul(A, phi, joint)
+        for a, b, out in tiles: matmul(a, b, out)
+        return joint
+    add_up = _adding_up(factor, joint, second)
     def sums():
         multiply(small, scale, small)
-        return inner(factor, joint) # which, unlike @, lets go of Python's lock
+        return add_up()
     def ordered(S): return (S if K < F else np.concatenate([S[-1:], S[:-1]])).T
-    return Form(densities, sums, ordered, joint, scale, phi[1:], (F, K))
+    return Form(densities, _totals(joint, first), sums, ordered, joint, scale, phi[1:], unit)
 
 # %% ../nbs/12_speed.ipynb #c25b32b9
 def underflow(joint): # (K, b)
@@ -158,29 +220,34 @@ def leave_out(form, total): # of a block
 
 # %% ../nbs/12_speed.ipynb #23a7cf31
 def stretch_e_step(
-    form, # for blocks of b rows
-    x, w, # (m b, d), and (m b,) or None: some blocks of the data, and how often each row counts
-    total, # (m b,): room for the sums of exponentials
+    forms, # a function: b → the Form for blocks of b rows
+    sizes, # of the blocks that the stretch is made of
+    x, w, # (m, d), and (m,) or None: the rows of a stretch, and how often each counts
+    total, # (m,): room for the sums of exponentials
     strict=False, # whether to look for rows that are too far out, and to leave them out
-):        # ℓ less peaks; the sums of all blocks; what was left out. None: there are such rows, and nobody looked
+):        # ℓ less peaks; S, (K, F); what was left out. None: there are such rows, and nobody looked
     "The E-step of a stretch: block by block, and the logarithms of all its rows in the end."
-    ones, lift, S, far = np.ones(len(form.joint), total.dtype), None, np.zeros(form.shape), []
-    cuts = [slice(at, at + len(form.scale)) for at in range(0, len(x), len(form.scale))]
+    lift, S, far = None, [], []
+    cuts = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes))]
     weights = [None] * len(cuts) if w is None else [w[c] for c in cuts]
-    for columns, v, p in zip([x[c].T for c in cuts], weights, [total[c] for c in cuts]):
+    for cut, size, columns, v, p in zip(cuts, sizes, [x[c].T for c in cuts], weights, [total[c] for c in cuts]):
+        form = forms(size)
         joint = form.densities(columns)
         first = lift is None
-        if first: lift = underflow(joint) # the other blocks will be like the first
+        if first: lift = underflow(joint[:, :form.unit]) # the other rows will be like the first
         if lift: np.maximum(joint, _LEAST[total.dtype], out=joint)
-        matmul(ones, exp(joint, joint), p)
+        exp(joint, joint)
+        form.totals(p)
         if first: strict = strict or not p.min() > _FAR[total.dtype]
-        if strict: far.append(len(form.scale) * len(far) + leave_out(form, p))
+        if strict: far.append(cut.start + leave_out(form, p))
         if v is None: reciprocal(p, form.scale)
         else: divide(v, p, form.scale)
-        add(S, form.sums(), S)
+        S.append(form.sums())
     if not (strict or total.min() > _FAR[total.dtype]): return None
     np.log(total, total)
-    return total.sum(dtype=float) if w is None else w @ total, S, np.concatenate(far or [()]).astype(int)
+    loglik = total.sum(dtype=float) if w is None else np.einsum("i,i", w, total, dtype=float)
+    S = add.reduce(np.concatenate(S) if len(S) > 1 else S[0], axis=0, dtype=float) # tile after tile, whatever the blocks
+    return loglik, form.ordered(S), np.concatenate(far or [()]).astype(int)
 
 # %% ../nbs/12_speed.ipynb #5c756d06
 def _symmetric(upper, d): # (K, d(d+1)/2) → (K, d, d)
@@ -253,9 +320,9 @@ def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
 _CACHE = 110_000       # numbers in a block: just below 1 MiB
 _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, not too many for the cache
 _SHARED = 260_000, 18_000, 40_000 # numbers and rows in a block that threads share: as many numbers, but not fewer rows, nor more
-_BLOCKS = 10           # blocks in a stretch
-_LONG = 200_000        # multiplications in a product beyond which BLAS may share it among threads
+_BLOCKS = 1, 2, 3, 4, 6, 8, 10 # blocks in a stretch: numbers with divisors, so that threads may take several at once
 _WORTH = 2e8           # multiplications that are worth several threads: some milliseconds
+_PORTIONS = 12         # so many at most, for threads to take: most numbers of threads divide it
 
 def _wide(structure, d, K):
     "Whether triangles cost less than the products of all pairs."
@@ -266,19 +333,30 @@ def _locked():
     "Whether Python has its lock; builds of Python without it are called free-threaded."
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
-def _block_size(n, d, width, threads, scores=False): # width: numbers that a row takes in a block
-    "How many rows a block has, an odd multiple of 16, and how many a stretch."
+def _stretches(n, width, large): # width: numbers that a row takes in a block
+    "How many stretches there are, and how many units in each: of the data alone, whatever the threads."
     size = min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
-    if threads > 1 and _locked(): # longer calls meet less often; but all rooms together are to be smaller than the data
-        numbers = max(0.56 * n * d, 560_000 * min(d, 2)) / threads
-        most, least, limit = _SHARED
-        most = limit if scores else min(max(most // (width + 1), least), limit)
-        size = min(max(int(numbers / (width + 1 + _BLOCKS * (not scores))), 1024), most)
-    stretches = max(-(-n // (_BLOCKS * size)), 2 * threads if threads > 1 else 1) # not all rows in one: their sums are kept
-    stretch = -(-n // (stretches + -stretches % threads)) # as many for each thread
-    blocks = -(-stretch // size)
-    size = (-(-stretch // blocks) + 15) // 32 * 32 + 16
-    return size, blocks * size
+    number = -(-n // (_BLOCKS[-1] * size))
+    if large: number = max(number, 8) # not all rows in one: their sums are kept
+    if 1 < number < 16: number += -number % 4 # as many for each thread
+    return number, next(b for b in _BLOCKS if 1.1 * b * size * number >= n or b == _BLOCKS[-1])
+
+def _unit(rows, K, F, large):
+    "As many rows, or a few more, so that tiles of one length fill them."
+    sizes = range(-(-rows // 16) * 16, 2 * rows + 32, 16)
+    return next(size for size in sizes if all(len(_cuts(size, *most)) == 1 for most in _longest(K, F, large)))
+
+@lru_cache(256)
+def _block_size(n, d, K, F, threads, large=True, scores=False):
+    "How many rows a block has, a unit, and a stretch. The block alone depends on the number of threads."
+    number, blocks = _stretches(n, K + F, large)
+    unit = _unit(-(-n // (number * blocks)), K, F, large)
+    if threads == 1: return unit, unit, blocks * unit
+    numbers = max(0.56 * n * d, 560_000 * min(d, 2)) / threads # longer calls meet less often; but all rooms together are to be smaller than the data
+    most, least, limit = _SHARED
+    most = limit if scores else min(max(most // (K + F + 1), least), limit)
+    size = min(numbers / (K + F + 11 - 10 * scores), most)
+    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.15 * size)) * unit, unit, blocks * unit
 
 # %% ../nbs/12_speed.ipynb #fbc6bd4b
 @cache
@@ -288,7 +366,7 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 def cores() -> int:
-    "How many threads to use: as many as BLAS may."
+    "How many threads to use: as many as BLAS may. The number is read, and never set: it belongs to the whole process."
     return max([lib.num_threads for lib in _blas().lib_controllers], default=1)
 
 @cache
@@ -322,22 +400,18 @@ def in_threads(
     prepare, # called once in each thread; returns a function of several items, with one result for all of them
     items,  # a sequence that can be sliced
     flops,  # what they cost in all: multiplications, and what takes as long as these
-    size=np.inf, # multiplications in one matrix product
     most=np.inf, # threads
-) -> list:  # the results, each for a part of the items; the same parts in the same order in every run
-    "Share the items among as many threads as BLAS may use, if they cost enough; BLAS then uses one in each."
-    if flops < 1e7: return [prepare()(items)]
-    threads = min(cores(), most)
-    with _blas().limit(limits=1) if size > _LONG else nullcontext(): # to limit it takes as long as a thousand rows
-        if threads == 1 or flops < _WORTH or len(items) < 2: return [prepare()(items)]
-        parts = min(len(items), threads if flops < 2 * _WORTH else 3 * threads)
-        return _take_turns(prepare, [items[t::parts] for t in range(parts)], threads - 1)
+) -> list:  # the results, each for a part of the items; the same parts in the same order, whatever the number of threads
+    "Share the items among as many threads as BLAS may use, if they cost enough."
+    if flops < _WORTH or len(items) < 2: return [prepare()(items)]
+    parts = min(len(items), _PORTIONS)
+    return _take_turns(prepare, [items[t::parts] for t in range(parts)], min(cores(), most, parts) - 1)
 
 # %% ../nbs/12_speed.ipynb #e216a25b
-def _pieces(at, stop, size):
-    "A stretch as whole blocks, and what is left."
-    whole = stop - (stop - at) % size
-    return [slice(a, b) for a, b in ((at, whole), (whole, stop)) if a < b]
+def _sizes(rows, size, unit):
+    "The blocks of a stretch: whole ones, then as many units as are left, then what is left."
+    units = rows % size // unit * unit
+    return [size] * (rows // size) + [b for b in (units, rows % unit) if b]
 
 def _one_at_a_time(make):
     "make(b), kept until another b is asked for; its room goes before the next one comes."
@@ -349,18 +423,19 @@ def _one_at_a_time(make):
         return held[b]
     return forms
 
-def _sum_stretches(forms, total, x, w, stretch, size, starts): # forms: b → Form
+def _sum_stretches(forms, total, x, w, stretch, size, unit, starts): # forms: b → Form
     "Add up the E-steps of the stretches that begin at `starts`: ℓ less peaks, S (K, F), rows that are too far out."
     loglik, S, far, strict = 0.0, 0.0, [np.arange(0)], False
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
-        for rows in chain.from_iterable(_pieces(at, min(at + stretch, len(x)), size) for at in starts):
-            b, form = rows.stop - rows.start, None
-            form, part = forms(min(size, b)), (x[rows], None if w is None else w[rows], total[:b])
-            found = stretch_e_step(form, *part, strict)
-            if found is None: found = stretch_e_step(form, *part, strict=True)
+    with np.errstate(all="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
+        for at in starts:
+            rows = slice(at, min(at + stretch, len(x)))
+            n = rows.stop - at
+            part = forms, _sizes(n, size, unit), x[rows], None if w is None else w[rows], total[:n]
+            found = stretch_e_step(*part, strict)
+            if found is None: found = stretch_e_step(*part, strict=True)
             loglik, S = loglik + found[0], S + found[1]
-            if len(found[2]): strict, far = True, [*far, rows.start + found[2]] # with care from now on
-    return loglik, form.ordered(S), np.concatenate(far)
+            if len(found[2]): strict, far = True, [*far, at + found[2]] # with care from now on
+    return loglik, S, np.concatenate(far)
 
 # %% ../nbs/12_speed.ipynb #d5304d65
 def triangles(
@@ -379,34 +454,41 @@ def triangle_products(
     dense, # True
     size,  # b: how many rows
 ) -> Form:
-    "The matrix products (12.7) and (12.8)."
+    "The matrix products (12.7) and (12.8), stripe by stripe of the triangles."
     (B, h), centre = plan[0], plan[2][:, None]
     (K, d, F), (i, j) = B.shape, _pairs(B.shape[1])
     phi, z, joint, (scale,) = (_room(rows, size, B.dtype) for rows in (F, F, K, 1))
     phi[0], u = 1, phi[1:]
+    cuts, step = _cuts(size, _alone(_STRIPE, F)), _STRIPE
+    above = [(slice(a, a + step), slice(min(a + step, d) + 1)) for a in range(0, d, step)] # of B, where it is not 0
+    below = [(slice(a, a + step), slice(min(a + step, F))) for a in range(0, F, step)] # of the sums
+    first = [(*at, _by_columns(phi[at[1]], cut), _by_columns(z[1:][at[0]], cut)) for cut in cuts for at in above]
+    second = [(at, _by_columns(z[at[0]], cut), _by_columns(phi[at[1]], cut).swapaxes(1, 2)) for cut in cuts for at in below]
     def densities(columns):
         features(columns, centre, u, [])
         for b, row in zip(B, joint):
-            matmul(b, phi, z[1:])
+            for rows, seen, a, out in first: matmul(b[rows, seen], a, out)
             np.einsum("ij,ij->j", z[1:], z[1:], out=row)
         return subtract(h[:, None], joint, joint)
     def sums():
-        S = np.empty((K, F, F), B.dtype)
-        for s, root in zip(S, np.sqrt(multiply(joint, scale, joint), out=joint)):
-            multiply(phi, root, z)
-            matmul(z, z.T, s)
+        S = np.zeros((1, K, F, F), B.dtype)
+        for s, r in zip(S[0], multiply(joint, scale, joint)):
+            multiply(phi, r, z)
+            for at, a, b in second: s[at] += matmul(a, b).sum(axis=0)
         return S
-    def ordered(S): return np.concatenate([S[:, 0], S[:, 1 + i, 1 + j]], axis=1)
-    return Form(densities, sums, ordered, joint, scale, u, (K, F, F))
+    def ordered(S): return np.concatenate([S[:, :, 0], S[:, 1 + j, 1 + i]], axis=1) # the lower halves
+    return Form(densities, _totals(joint, cuts), sums, ordered, joint, scale, u, size)
 
 # %% ../nbs/12_speed.ipynb #abee59c3
-def _form(plan, n, scores=False):
-    "What makes the form, the rows of a block and of a stretch, and what `in_threads` is told: cost, longest product, most threads."
-    if isinstance(plan[0], tuple): return triangle_products, 1008, 1008, (np.inf,)
+def _form(plan, dense, n, scores=False):
+    "What makes the form, the rows of a block, a unit and a stretch, and what `in_threads` is told: cost, most threads."
+    if isinstance(plan[0], tuple): return partial(triangle_products, plan, dense), (1008, 1008, 1008), (np.inf,)
     (K, F), d = plan[0].shape, len(plan[2])
     cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 and _locked() else np.inf
-    size, stretch = _block_size(n, d, K + F, min(cores(), most) if cost > _WORTH else 1, scores)
-    return products, size, stretch, (cost, K * F * size, most)
+    large = cost >= _WORTH
+    rows = _block_size(n, d, K, F, min(cores(), most) if large and _locked() else 1, large, scores)
+    def make(b): return products(plan, dense, b, b if b % rows[1] else rows[1], large)
+    return make, rows, (cost, most)
 
 def _adder(engine, x, w, plan, dense):
     "What adds up the rows, as `in_threads` wants it: prepare, items, and the rest."
@@ -414,13 +496,12 @@ def _adder(engine, x, w, plan, dense):
     if engine == "numba" and not isinstance(plan[0], tuple):
         from emlit.compiled import sum_blocks
         K, F = plan[0].shape
-        size = 512 if F < 64 else 256
-        how = 40 * n * K * (F + 20), K * F * size
-        return lambda: partial(sum_blocks, x, w, plan, dense, size), range(0, n, size), *how
-    make, size, stretch, how = _form(plan, n)
+        size = min(512 if F < 64 else 256, _alone(K, F) // 16 * 16)
+        return lambda: partial(sum_blocks, x, w, plan, dense, size), range(0, n, size), 40 * n * K * (F + 20)
+    make, (size, unit, stretch), how = _form(plan, dense, n)
     def prepare(): # a room for each thread
         total = np.empty(min(stretch, n), plan[2].dtype)
-        return partial(_sum_stretches, _one_at_a_time(partial(make, plan, dense)), total, x, w, stretch, size)
+        return partial(_sum_stretches, _one_at_a_time(make), total, x, w, stretch, size, unit)
     return prepare, range(0, n, stretch), *how
 
 # %% ../nbs/12_speed.ipynb #633bc061
@@ -449,19 +530,23 @@ def fast_e_step(
     return sum(logliks) + count * plan[1], m, far
 
 # %% ../nbs/12_speed.ipynb #57809308
-def _score_blocks(forms, peak, x, size, keep, starts): # → rows that are too far out
-    "keep(rows, log_p, joint, scale) for the blocks that begin at `starts`; see `fast_scores`."
-    far, lift = [], None
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for at in starts:
-            rows, form, joint = slice(at, min(at + size, len(x))), None, None
-            form = forms(rows.stop - at)
-            joint = form.densities(x[rows].T)
-            if lift is None: lift = underflow(joint)
-            if lift: np.maximum(joint, _LEAST[joint.dtype], out=joint)
-            total = matmul(np.ones(len(joint)), exp(joint, joint))
-            far.append(at + np.flatnonzero(~(total > _FAR[total.dtype])))
-            keep(rows, np.log(total) + peak, joint, reciprocal(total, form.scale))
+def _score_blocks(forms, peak, x, stretch, size, unit, keep, starts): # → rows that are too far out
+    "keep(rows, log_p, joint, scale) for the blocks of the stretches that begin at `starts`; see `fast_scores`."
+    far = []
+    with np.errstate(all="ignore"):
+        for start in starts:
+            sizes, lift = _sizes(min(stretch, len(x) - start), size, unit), None
+            for b, at in zip(sizes, accumulate(sizes, initial=start)):
+                rows, form, joint = slice(at, at + b), None, None
+                form = forms(b)
+                joint = form.densities(x[rows].T)
+                if lift is None: lift = underflow(joint[:, :form.unit])
+                if lift: np.maximum(joint, _LEAST[joint.dtype], out=joint)
+                total = np.empty(b, joint.dtype)
+                exp(joint, joint)
+                form.totals(total)
+                far.append(at + np.flatnonzero(~(total > _FAR[total.dtype])))
+                keep(rows, np.log(total) + peak, joint, reciprocal(total, form.scale))
     return np.concatenate(far)
 
 # %% ../nbs/12_speed.ipynb #5ec3deeb
@@ -477,6 +562,6 @@ def fast_scores(
     wide = _wide(structure, x.shape[1], len(weights))
     plan = _plan(normal, weights, kind, wide, (_WIDE_LIMIT if wide else _LIMIT)[kind])
     if plan is None: return None
-    make, size, _, how = _form(plan, len(x), scores=True)
-    prepare = lambda: partial(_score_blocks, _one_at_a_time(partial(make, plan, dense)), plan[1], x, size, keep)
-    return np.sort(np.concatenate(in_threads(prepare, range(0, len(x), size), *how)))
+    make, (size, unit, stretch), how = _form(plan, dense, len(x), scores=True)
+    prepare = lambda: partial(_score_blocks, _one_at_a_time(make), plan[1], x, stretch, size, unit, keep)
+    return np.sort(np.concatenate(in_threads(prepare, range(0, len(x), stretch), *how)))

@@ -28,8 +28,8 @@ from .acceleration import METHODS
 from .checks import (_array, _counting_rows, _kinds, as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight,
                           as_tolerance, require)
 from .chunks import Chunks, _pair, sample
-from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, scale_floor
-from .fitting import fit
+from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, _calm, scale_floor
+from .fitting import _silent_fit
 from .missing import filled
 from .mixture import Mixture
 from .starts import (_nearest, _specimen, _standardised, _template, kmeans, kmeans_plus_plus,
@@ -113,11 +113,9 @@ def _settled(trace):
 # %% ../nbs/11_estimators.ipynb #5a1c0e03
 def _climb(model, x, *, tol, max_iter, dtype=None, **options):
     "Run EM: in double precision, or first in single, and the end in double; what goes on from an earlier run is near its end."
-    if dtype is None or np.dtype(dtype) == np.float64 or "earlier" in options: return fit(model, x, tol=tol, max_iter=max_iter, **options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore") # the second run says what there is to say
-        first = fit(model, x, dtype=dtype, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
-    return _joint(first, fit(first.model, x, tol=tol, max_iter=max_iter - first.n_iter, **options))
+    if dtype is None or np.dtype(dtype) == np.float64 or "earlier" in options: return _silent_fit(model, x, tol=tol, max_iter=max_iter, **options)
+    first = _silent_fit(model, x, dtype=dtype, tol=tol and max(tol, 1e-5), max_iter=max_iter, **options)
+    return _joint(first, _silent_fit(first.model, x, tol=tol, max_iter=max_iter - first.n_iter, **options)) # which says what there is to say
 
 def _joint(first, second):
     "One trace of two runs, the second of which began where the first had ended."
@@ -129,15 +127,15 @@ def _joint(first, second):
                    message=f"{second.message}; before that, {t} evaluations in single precision")
 
 # %% ../nbs/11_estimators.ipynb #042ce01c
-def _report(trace, notes):
-    "Pass on what the chosen run warned of, and why it did not converge, if it did not."
-    for note in notes:
-        if not str(note.message).startswith(("EM stopped", "EM stands", "EM converged on", "EM went on")): warnings.warn(note.message, stacklevel=4)
-    if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=4)
-    if trace.reason == "empty": warnings.warn(f"the best start ended on fewer components: {trace.message}", ConvergenceWarning, stacklevel=4)
+def _report(trace):
+    "Pass on what the chosen run has to warn of, and why it did not converge, if it did not: at the line which called `fit`."
+    for note in trace.notes:
+        if note.kind != trace.reason: warnings.warn(note.message, RuntimeWarning, stacklevel=3) # the reason has words of its own
+    if trace.reason == "guarded": warnings.warn(f"the best start ended on the guard: {trace.message}", ConvergenceWarning, stacklevel=3)
+    if trace.reason == "empty": warnings.warn(f"the best start ended on fewer components: {trace.message}", ConvergenceWarning, stacklevel=3)
     if _settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
     warnings.warn("Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, or check for "
-                  f"degenerate data. Here: {trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning, stacklevel=4)
+                  f"degenerate data. Here: {trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning, stacklevel=3)
 
 # %% ../nbs/11_estimators.ipynb #9b9c3562
 def _print_run(i, trace, n, verbose, interval):
@@ -204,6 +202,13 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         X: (n, d), or `Chunks` of such tables: then all starts are run on a sample of the rows, and
         only the best goes on with all of them. y: ignored. sample_weight: (n,), how often each row
         counts. labels: (n,), known components, −1 where unknown."""
+        self._fit(X, sample_weight, labels)
+        _report(self.trace_)
+        return self
+
+    @_calm
+    def _fit(self, X, sample_weight=None, labels=None):
+        "Fit, without a warning: what there is to warn of stands in the trace's notes."
         self._check()
         new = copy(self) # so that a fit that is refused or interrupted leaves all as it was
         rows, w, n = new._rows(X := new._prepared(X), sample_weight, labels)
@@ -213,9 +218,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
                 with _of_a_sample(): model = new._promising(X, rows, w)
                 best = new._run(model, X)
             else: best = new._best(rows, w, labels)
-        new._keep(*best, n)
+        new._keep(best, n)
         self.__dict__ = vars(new)
-        return self
 
     def _prepared(self, X): return X # what the rest of `fit` reads in its place
     def _read_sample(self, rows, names): return self._read(rows if names is None else _named(rows, names), reset=True) # drawn from Chunks
@@ -223,7 +227,7 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
     def _promising(self, X, rows, w):
         "Where to begin with all parts: the last result, if that is to go on; else the best that a sample leads to."
         if self._warm(): return self._begin(rows, w, None)[0]
-        return self._grounded(self._best(rows, w, None)[0].model, X, rows)
+        return self._grounded(self._best(rows, w, None).model, X, rows)
 
     def _grounded(self, model, X, rows):
         "The model that some rows of Chunks led to, as a start for all of them."
@@ -236,8 +240,8 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         best, n = None, len(rows) if w is None else np.count_nonzero(w)
         for i, model in enumerate(self._begin(rows, w, labels)):
             run = self._run(model, rows, w, labels)
-            if self.verbose: _print_run(i, run[0], n, self.verbose, self.verbose_interval)
-            if best is None or _merit(run[0]) > _merit(best[0]): best = run
+            if self.verbose: _print_run(i, run, n, self.verbose, self.verbose_interval)
+            if best is None or _merit(run) > _merit(best): best = run
         return best
 
     def _rows(self, X, sample_weight, labels):
@@ -265,19 +269,15 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
     def _without_gaps(self, X): return _filled(X) # for a start
 
     def _run(self, model, X, w=None, labels=None):
-        "One run of EM, and the warnings it gave."
+        "One run of EM: its Trace."
         x = X.each(self._part) if isinstance(X, Chunks) else self._data(X)
         given = {"labels": labels, "missing": self.missing, "prior": self.prior, "accelerate": self.accelerate, "dtype": self.dtype, "engine": self.engine,
                  "earlier": self.trace_ if self._warm() else None}
-        with warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always")
-            trace = _climb(model, x, tol=self.tol, max_iter=self.max_iter, sample_weight=w,
-                        keep="ends", progress=self.progress, **{k: v for k, v in given.items() if v is not None})
-        return trace, notes
+        return _climb(model, x, tol=self.tol, max_iter=self.max_iter, sample_weight=w,
+                      keep="ends", progress=self.progress, **{k: v for k, v in given.items() if v is not None})
 
-    def _keep(self, trace, notes, n):
+    def _keep(self, trace, n):
         "Set the attributes that hold the result."
-        _report(trace, notes)
         self.trace_, self.model_, self.reason_ = trace, trace.model, trace.reason
         self.converged_, self.n_iter_ = _settled(trace), trace.n_iter
         self.lower_bounds_ = (trace.logliks[1:] / n).tolist()
@@ -375,6 +375,7 @@ class _Fitted(_Checked):
         with _called_X(): x = self._data(self._read(X))
         return x, {"missing": self.missing} if self.missing and np.isnan(x).any() else {}
 
+    @_calm
     def _ask(self, method, X):
         "A method of the fitted mixture, on checked data."
         check_is_fitted(self)
@@ -411,14 +412,15 @@ class _Fitted(_Checked):
         if isinstance(X, Chunks): self._read(X) # which refuses them
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
+    @_calm
     def _criterion(self, name, X, sample_weight):
         X, w = _of_account(X, sample_weight)
         log_p = self.score_samples(X)
         w = as_sample_weight(w, len(log_p))
         n, size = selection._count(sample_weight, len(w)), self._mixture().n_parameters
-        score = -2 * float(log_p[w > 0] @ w[w > 0]) + size * (2 if name == "aic" else np.log(n))
+        score = -2 * float((log_p[w > 0] * w[w > 0]).sum()) + size * (2 if name == "aic" else np.log(n))
         if name != "icl" or np.isinf(score): return score # a row is impossible
-        return score + 2 * float(w @ entr(self.predict_proba(X)).sum(axis=1))
+        return score + 2 * float((w * entr(self.predict_proba(X)).sum(axis=1)).sum())
 
     def aic(self, X, sample_weight=None):
         "Akaike's information criterion of the fit, for X. Smaller is better."
@@ -1040,10 +1042,8 @@ class MixtureModel(_AnyFamily):
 # %% ../nbs/11_estimators.ipynb #17ef1401
 def _grid_cell(estimator, X, sample_weight):
     "Fit one cell of the grid: the estimator, what it is worth, and what went wrong, if anything."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try: estimator.fit(X, sample_weight=sample_weight)
-        except ValueError as error: return estimator, {"reason": "failed", "message": str(error)}
+    try: estimator._fit(X, sample_weight) # the table says what there is to warn of
+    except ValueError as error: return estimator, {"reason": "failed", "message": str(error)}
     trace, size = estimator.trace_, estimator.model_.n_parameters
     scores = {name: getattr(estimator, name)(X, sample_weight) for name in _CRITERIA}
     return estimator, {"loglik": trace.loglik, "n_parameters": size, **scores, "reason": trace.reason, "message": trace.message}

@@ -9,7 +9,7 @@ __all__ = ['KINDS', 'Stats', 'Degenerate', 'Family', 'kinds', 'n_free', 'directi
 
 # %% ../nbs/04_families.ipynb #218fcffa
 from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, wraps
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
@@ -389,7 +389,7 @@ class Univariate(Family):
     def statistics(self, x, r) -> Stats: # total: like the parameters
         "The sums of x, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
-        return Stats(r.sum(0), r.T @ x)
+        return Stats(r.sum(0), _over_rows(r, x))
 
     @property
     def event_shape(self) -> tuple: # () or (d,)
@@ -417,14 +417,73 @@ def _set(family, **values):
     "Set fields of a frozen dataclass, as arrays that cannot be written to. Only __post_init__ may do so."
     for name, value in values.items(): object.__setattr__(family, name, _frozen_array(value))
 
+# %% ../nbs/04_families.ipynb #69fc3e71
+def _calm(function):
+    "The function, with numbers that may underflow to 0, whatever the caller's `np.errstate`: here that is no error."
+    @wraps(function)
+    def calm(*args, **kwargs):
+        with np.errstate(under="ignore"): return function(*args, **kwargs)
+    return calm
+
+# %% ../nbs/04_families.ipynb #53725f8d
+_ALONE = 2**18, 9_000 # multiplications in a product of matrices, and numbers of a matrix times a vector, that BLAS leaves to one thread
+
+@cache
+def _alone(p, q):
+    "How many rows a product of (n, p) and (p, q), or of (p, n) and (n, q), may have for BLAS to leave it to one thread."
+    most = _ALONE[0] // (p * q)
+    return max(most if min(p, q) > 1 else min(most, _ALONE[1] // max(p, q)), 16)
+
+def _cuts(n, most, usual=np.inf): # usual: the longest, where there are several
+    "n rows as tiles of one length, and what is left: where they begin, how many there are, how long they are."
+    if n <= most: return [(0, 1, n)]
+    least = -(-n // min(most, usual))
+    number = next((T for T in range(least, 2 * least + 2) if n % (8 * T) == 0), None) # nothing is left, and each begins with a line of the cache
+    length = n // number if number else max(min(most, usual) // 8 * 8, 8)
+    number = n // length
+    return [(0, number, length)] + [(number * length, 1, n % length)] * (n % length > 0)
+
+def _by_rows(a, cut): # (n, p) → (tiles, rows, p): another view
+    begin, number, length = cut
+    return a[begin:begin + number * length].reshape(number, length, a.shape[1])
+
+def _by_columns(a, cut): # (p, n) → (tiles, p, columns)
+    begin, number, length = cut
+    return a[:, begin:begin + number * length].reshape(len(a), number, length).swapaxes(0, 1)
+
+# %% ../nbs/04_families.ipynb #b17e549c
+def _each_row(x, a): # (n, p), and (p, q) or (p,) → (n, q) or (n,)
+    "x a for every row, in tiles: the same numbers whatever the number of BLAS's threads."
+    most = _alone(len(a), 1 if a.ndim == 1 else a.shape[1])
+    if len(x) <= most: return x @ a
+    if a.ndim == 1: return _each_row(x, a[:, None])[:, 0]
+    out = np.empty((len(x), a.shape[1]))
+    for cut in _cuts(len(x), most): np.matmul(_by_rows(x, cut), a, out=_by_rows(out, cut))
+    return out
+
+def _each_column(a, x): # (q, p), (p, n) → (q, n)
+    "a x for every column, in tiles."
+    most = _alone(*a.shape)
+    if x.shape[1] <= most: return a @ x
+    out = np.empty((len(a), x.shape[1]))
+    for cut in _cuts(x.shape[1], most): np.matmul(a, _by_columns(x, cut), out=_by_columns(out, cut))
+    return out
+
+def _over_rows(a, b): # (n, p), and (n, q) or (n,) → (p, q) or (p,)
+    "The sums aᵀ b over all rows, in tiles, which are added in their order."
+    most = _alone(a.shape[1], 1 if b.ndim == 1 else b.shape[1])
+    if len(a) <= most: return a.T @ b
+    if b.ndim == 1: return _over_rows(a, b[:, None])[:, 0]
+    return sum(np.matmul(_by_rows(a, cut).swapaxes(1, 2), _by_rows(b, cut)).sum(0) for cut in _cuts(len(a), most))
+
 # %% ../nbs/04_families.ipynb #e028fff1
 def _times(x, a): # (n,) or (n, d); a: (K,) or (K, d); result (n, K)
     "Σ_j x_j a_kj, where a may be −∞ and x is at least 0: 0 · (−∞) = 0, as in 0 log 0."
     if a.ndim == 1: x, a = x[:, None], a[:, None]
     never = np.isneginf(a)
-    if not never.any(): return x @ a.T
-    product = x @ np.where(never, 0, a).T
-    product[x @ never.T > 0] = -np.inf
+    if not never.any(): return _each_row(x, a.T)
+    product = _each_row(x, np.where(never, 0, a).T)
+    product[_each_row(x, never.T.astype(float)) > 0] = -np.inf
     return product
 
 # %% ../nbs/04_families.ipynb #4d68ba16
@@ -505,7 +564,7 @@ class Bernoulli(Univariate):
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2), expected heads and tails
         "Expected heads and tails, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
-        return Stats(r.sum(0), np.stack([r.T @ x, r.T @ (1 - x)], -1))
+        return Stats(r.sum(0), np.stack([_over_rows(r, x), _over_rows(r, 1 - x)], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Bernoulli":
         "The share of heads. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
@@ -635,7 +694,7 @@ class Binomial(_Rounds):
         "Expected heads and tails, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
         heads, n = self._counts(x)
-        return Stats(r.sum(0), np.stack([r.T @ heads, r.T @ (n - heads)], -1))
+        return Stats(r.sum(0), np.stack([_over_rows(r, heads), _over_rows(r, n - heads)], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Binomial":
         "Heads over tosses. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
@@ -830,7 +889,7 @@ class Multinomial(Family):
     def statistics(self, x, r) -> Stats: # total: (K, C)
         "Expected counts of the faces, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
-        return Stats(r.sum(0), r.T @ x)
+        return Stats(r.sum(0), _over_rows(r, x))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Multinomial":
         "The shares of the faces. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
@@ -1055,7 +1114,7 @@ class Gamma(Univariate):
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2)
         "The sums of x and of log x, given responsibilities r of shape (n, K)."
         x, r = self._pair(x, r)
-        return Stats(r.sum(0), np.stack([r.T @ x, r.T @ np.log(x)], -1))
+        return Stats(r.sum(0), np.stack([_over_rows(r, x), _over_rows(r, np.log(x))], -1))
 
     def maximise(self, stats, freeze=(), prior=None) -> "Gamma":
         """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's method.
@@ -1174,20 +1233,33 @@ def _refuse_huge(x):
     require(np.abs(x) <= 1e150, x, "x", "between -1e150 and 1e150, so that squares are finite")
 
 # %% ../nbs/04_families.ipynb #605ec6f4
+def _scatter(dev): # (d, n) → (d, d)
+    "dev devᵀ in tiles, and of that the lower half: BLAS would share it among threads if it knew both sides to be the same."
+    d, other = len(dev), dev.copy()
+    if d <= _STRIPE or dev.shape[1] <= _alone(d, d): return _over_rows(dev.T, other.T)
+    out = np.empty((d, d))
+    for i in range(0, d, _STRIPE):
+        j = min(i + _STRIPE, d)
+        out[i:j, :j] = _over_rows(dev[i:j].T, other[:j].T)
+        out[:i, i:j] = out[i:j, :i].T
+    return out
+
+_STRIPE = 16 # rows of a symmetric matrix that are computed at a time
+
 def _moments(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d), for components without data
     "Moments of each component about its own weighted mean: two passes over the data, and nothing cancels."
     columns, shares, weight = np.ascontiguousarray(x.T), np.ascontiguousarray(r.T), r.sum(0)
-    origin = shares @ x / weight[:, None] if weight.all() else np.where(
-        weight[:, None] > 0, shares @ x / np.where(weight > 0, weight, 1)[:, None], origin)
+    origin = _over_rows(shares.T, x) / weight[:, None] if weight.all() else np.where(
+        weight[:, None] > 0, _over_rows(shares.T, x) / np.where(weight > 0, weight, 1)[:, None], origin)
     total, square = np.empty(origin.shape), np.empty(origin.shape + (x.shape[1:] if outer else ()))
     for k, w in enumerate(shares):
         seen = np.flatnonzero(w) # a row without a share adds nothing
         few = len(seen) < len(w) / 2
         w, dev = (w[seen], columns[:, seen]) if few else (w, columns)
         dev = dev - origin[k][:, None]
-        total[k] = dev @ w
+        total[k] = _over_rows(dev.T, w)
         dev *= np.sqrt(w)
-        square[k] = dev @ dev.T if outer else np.einsum("ij,ij->i", dev, dev)
+        square[k] = _scatter(dev) if outer else np.einsum("ij,ij->i", dev, dev)
     return Moments(weight, total, square, origin)
 
 # %% ../nbs/04_families.ipynb #5d81fe2f
@@ -1284,7 +1356,7 @@ def _inverse(L): # (d, d) or (K, d, d), lower triangles
 # %% ../nbs/04_families.ipynb #5c0a7e21
 def _whiten(dev, W): # dev: (n, d); W = L⁻¹
     "L⁻¹ (x − μ) for every row: uncorrelated columns of variance 1."
-    return (W @ np.ascontiguousarray(dev.T)).T
+    return _each_column(W, np.ascontiguousarray(dev.T)).T
 
 # %% ../nbs/04_families.ipynb #53a82331
 def _log_det(L): # (d, d) or (K, d, d)
@@ -1302,7 +1374,7 @@ def _log_full(x, mean, L, W): # mean: (K, d); L and W = L⁻¹: (K, d, d)
     "log density of K normals, each with its own covariance L Lᵀ."
     columns, out = np.ascontiguousarray(x.T), np.empty((len(mean), len(x)))
     for k, m in enumerate(mean):
-        z = W[k] @ (columns - m[:, None])
+        z = _each_column(W[k], columns - m[:, None])
         np.einsum("ij,ij->j", z, z, out=out[k])
     out *= -0.5
     return out.T - (_log_det(L) + 0.5 * x.shape[1] * np.log(2 * np.pi))
@@ -1609,6 +1681,7 @@ def _size_of_constant(x, w, near): # (n, d), (n,), and the rows of x that are ne
     return np.where(std > 4 * np.spacing(np.abs(x).max(0)), std, size)
 
 # %% ../nbs/04_families.ipynb #0e4b43c0
+@_calm
 def scale_floor(
     x,                  # (n,) or (n, d): the data
     structure="full",   # of the covariances; for 1-D data the floor is a number
@@ -1637,7 +1710,8 @@ def scale_floor(
 # %% ../nbs/04_families.ipynb #1cf56fa9
 def _correlated_floor(cov, std, constant, ratio): # (d, d); (d,), (d,)
     "The share of the covariance, with the eigenvalues of the correlations lifted to 0.1, or to 100 where they are 0."
-    R = np.where(constant | constant[:, None], np.eye(len(std)), cov / std / std[:, None])
+    with np.errstate(invalid="ignore", divide="ignore"): correlation = cov / std / std[:, None] # of columns that vary
+    R = np.where(constant | constant[:, None], np.eye(len(std)), correlation)
     values, V = np.linalg.eigh(R)
     values = np.where(values > 16 * len(std) * np.finfo(float).eps, np.maximum(values, 0.1), 100)
     F = (V * (ratio * values)) @ V.T * std * std[:, None]

@@ -15,7 +15,7 @@ from scipy.special import digamma
 from .checks import as_array, as_dtype, as_engine, as_rng, as_sample_weight, counting, require
 from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
                             Geometric, Moments, Multinomial, MultivariateNormal, Normal, Poisson, Stats,
-                            Uniform, _as_columns, _moments)
+                            Uniform, _as_columns, _calm, _moments)
 from .mixture import Expectation, Mixture, as_mixture, log_normalise, mixture_and_data
 
 # %% ../nbs/15_missing.ipynb #5e7205a2
@@ -317,7 +317,7 @@ def _e_step(mixture, x, w, labels, seen, rows):
     r *= w[rows, None]
     ends = np.cumsum([b.n_components for b in mixture.components])[:-1]
     parts = zip(mixture.components, _inside(mixture.components, model, part), np.split(r, ends, axis=1))
-    return Expectation(float(w[rows] @ log_p), tuple(_statistics(b, part[i], r_b[i], seen) for b, i, r_b in parts))
+    return Expectation(float((w[rows] * log_p).sum()), tuple(_statistics(b, part[i], r_b[i], seen) for b, i, r_b in parts))
 
 # %% ../nbs/15_missing.ipynb #117facdc
 def e_step(
@@ -377,6 +377,7 @@ def _split(model, columns):
     return given
 
 # %% ../nbs/15_missing.ipynb #c9a805ee
+@_calm
 def conditional(
     mixture, # a Mixture, a Trace of one, or a fitted estimator
     columns, # numbers of the columns that are known; or names, of an estimator that has seen them
@@ -434,6 +435,7 @@ def _(family, given):
     raise TypeError(f"{type(family).__name__} with n=None has no covariance that is the same for all rows: it grows with the totals")
 
 # %% ../nbs/15_missing.ipynb #70cc1a5d
+@_calm
 def regress(
     model,   # a Mixture, a Trace of one, or a fitted estimator
     x,       # (n, m): values of the columns that are known, a row for each question; or (n,) for one column
@@ -496,6 +498,7 @@ def _fill(model, x, seen, rows, rng):
     return np.einsum("nk,nkj->nj", r, each) if rng is None else each[np.arange(len(rows)), _pick(r, rng)]
 
 # %% ../nbs/15_missing.ipynb #94c813eb
+@_calm
 def impute(
     model,    # a Mixture, a Trace of one, or a fitted estimator
     x,        # (n,) or (n, d): NaN where a value is missing

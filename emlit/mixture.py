@@ -13,8 +13,8 @@ import numpy as np
 
 from .checks import (as_array, as_count, as_distribution, as_dtype, as_engine, as_fitted, as_model, as_rng,
                           as_sample_weight, counting, require)
-from .engine import cores, fast_e_step, fast_scores, in_threads
-from .families import Degenerate, Family, MultivariateNormal, Normal, _as_totals, _frozen_array
+from .engine import fast_e_step, fast_scores, in_threads
+from .families import Degenerate, Family, MultivariateNormal, Normal, _as_totals, _calm, _each_row, _frozen_array
 
 # %% ../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
@@ -31,7 +31,7 @@ def log_normalise(
         if k is not None: raise ValueError(f"log_prob must be finite or −inf; log_prob of {where} is {top[bad[0]]} under component {k}")
         raise ValueError(f"x must be possible under the model; {where} has probability zero under every component, or is too far from every component{more}")
     joint = np.exp(log_joint - top[:, None])
-    total = joint @ np.ones(joint.shape[1])
+    total = _each_row(joint, np.ones(joint.shape[1]))
     joint /= total[:, None]
     return top + np.log(total), joint
 
@@ -119,13 +119,13 @@ def _statistics(block, x, r):
 # %% ../nbs/05_mixture.ipynb #a805f82e
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
-    if len(inside) == 1:
-        with np.errstate(divide="ignore"): return _log_f(mixture.components[0], x) + np.log(mixture.weights) # a weight of 0 gives −inf
+    with np.errstate(divide="ignore"): log_weights = np.log(mixture.weights) # a weight of 0 gives −inf
+    if len(inside) == 1: return _log_f(mixture.components[0], x) + log_weights
     out, end = np.full((len(x), mixture.n_components), -np.inf), 0
     for block, rows in zip(mixture.components, inside):
         start, end, seen = end, end + block.n_components, x[rows]
         if len(seen): out[rows, start:end] = _log_f(block, seen)
-    with np.errstate(divide="ignore"): return out + np.log(mixture.weights)
+    return out + log_weights
 
 # %% ../nbs/05_mixture.ipynb #0e66b170
 _BLOCK = 2**18 # numbers in a slice of the E-step: small enough to stay in the processor's cache
@@ -136,7 +136,7 @@ def _slices(rows, width):
     "Slices of rows: `rows` is a `range`, or an array of row numbers."
     parts = -(-len(rows) * width // _BLOCK)
     if parts <= 1: return [rows]
-    parts += -parts % cores() # as many for each thread
+    parts += parts % 2 # as many for each of two threads; of the data alone, so that sums do not depend on threads
     ends = np.linspace(0, len(rows), min(parts, len(rows)) + 1).astype(int) # all of the same size
     return [rows[a:b] for a, b in zip(ends, ends[1:])]
 
@@ -150,7 +150,7 @@ def _e_step(mixture, x, w, rows):
     if w is not None: r *= w[:, None]
     ends = np.cumsum([b.n_components for b in mixture.components[:-1]])
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1) if len(ends) else [r])
-    loglik = float(log_p.sum() if w is None else w @ log_p)
+    loglik = float(log_p.sum() if w is None else (w * log_p).sum())
     return Expectation(loglik, tuple(_statistics(b, x[seen], r_b[seen]) for b, seen, r_b in parts))
 
 # %% ../nbs/05_mixture.ipynb #e1f0c9a4
@@ -193,6 +193,7 @@ _FAST = {"log_prob": lambda log_p, joint, scale: log_p,
          "predict": lambda log_p, joint, scale: _largest(joint)}
 
 # %% ../nbs/05_mixture.ipynb #243f7de0
+@_calm
 def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
     "What is asked for of each row."
     if not (labels is None and missing is None): return _CAREFUL[what](mixture.log_joint(x, labels, missing), None)
@@ -416,6 +417,7 @@ class Mixture(_Drawing, _Named):
         "Read observations, or say what is wrong with them."
         return _read_or_say_how(self.components, x)
 
+    @_calm
     def log_joint(self, x, labels=None, missing=None) -> np.ndarray: # (n, K)
         """log π_k + log f_k(x_i); −inf where x_i is impossible under component k.
 
@@ -451,6 +453,7 @@ class Mixture(_Drawing, _Named):
         "The distribution of the other columns, given the values of these (chapter 15)."
         return _gaps().conditional(self, columns, values)
 
+    @_calm
     def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64", engine="numpy", checked=False) -> Expectation:
         """Expected statistics and ℓ, slice by slice. `sample_weight`: (n,), how often each observation counts; `labels` and `missing` as in `log_joint`.
 
@@ -464,6 +467,7 @@ class Mixture(_Drawing, _Named):
         fast = _e_step_fast(self, x, w, dtype, engine)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
+    @_calm
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
         """The mixture that maximises Q, with the parameters named in `freeze` held still. `prior`: a Prior, or an Expectation to add.
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import entr
 
 from .checks import as_count, as_fitted, as_sample_weight
+from .families import _calm
 from .mixture import Mixture, observations
 
 # %% ../nbs/10_selection.ipynb #ae070d6b
@@ -74,6 +75,7 @@ def _count(sample_weight, n):
     return total
 
 # %% ../nbs/10_selection.ipynb #7f3f887b
+@_calm
 def icl(
     model,              # fitted to x by maximum likelihood: a Mixture, a Trace of one, an estimator, or any model with an e_step
     x,                  # (n,) or (n, d): the data of the fit
@@ -91,4 +93,4 @@ def icl(
     if np.isinf(score): return score
     w = as_sample_weight(sample_weight, len(x))
     r = model.responsibilities(x[w > 0], missing=missing)
-    return float(score + 2 * w[w > 0] @ entr(r).sum(axis=1))
+    return float(score + 2 * (w[w > 0] * entr(r).sum(axis=1)).sum())

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import _array, as_array, as_sample_weight, as_tolerance
-from .families import MultivariateNormal, Normal, _refuse_huge
+from .families import MultivariateNormal, Normal, _calm, _refuse_huge
 
 # %% ../nbs/12d_squashing.ipynb #5d000008
 class Cells(NamedTuple):
@@ -188,6 +188,7 @@ def _kept(x, w, cells, kept, size=2**16):
 # %% ../nbs/12d_squashing.ipynb #5d00001e
 _MOST = 2**15 # cells
 
+@_calm
 def squash(
     x,                  # (n,): numbers
     width,              # of a cell, in the units of x

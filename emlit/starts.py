@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, counting, require
-from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal
+from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal, _calm
 from .mixture import Expectation, Mixture, _check_expectation
 
 # %% ../nbs/09_starts.ipynb #766da1a9
@@ -79,6 +79,7 @@ def _read_table(r):
     return r.astype(int)
 
 # %% ../nbs/09_starts.ipynb #8fd464d4
+@_calm
 def start(
     family,             # a class such as MultivariateNormal; or a family, or several side by side, as a template
     x,                  # (n,) or (n, d): the data
@@ -222,6 +223,7 @@ def random_points(
     return _nearest(z, as_rng(rng).choice(np.unique(z, axis=0), K, replace=False))
 
 # %% ../nbs/09_starts.ipynb #d2d70b93
+@_calm
 def kmeans_plus_plus(
     x,                  # (n,) or (n, d): the data
     n_components: int,  # K
@@ -237,17 +239,18 @@ def kmeans_plus_plus(
     for _ in range(K - 1):
         squares = np.minimum(squares, np.square(z - centres[-1]).sum(axis=1))
         if not (w * squares).any(): raise ValueError(_too_few(K, f"{len(centres)}; the others are too close to tell apart"))
-        centres.append(rng.choice(z, p=w * squares / (w @ squares)))
+        centres.append(rng.choice(z, p=w * squares / (w * squares).sum()))
     return _nearest(z, centres)
 
 # %% ../nbs/09_starts.ipynb #d1ad88b7
 @cache
-def _threads():
-    "The thread pools of the libraries. On little data, on a busy machine, threads mostly wait for each other."
-    from threadpoolctl import ThreadpoolController
-    return ThreadpoolController()
+def _one_thread():
+    "scikit-learn's KMeans in one thread: on little data threads mostly wait for each other, and sums differ with their number."
+    from sklearn.cluster import KMeans
+    return type("OneThread", (KMeans,), {"_n_threads": property(lambda self: 1, lambda self, number: None)})
 
 # %% ../nbs/09_starts.ipynb #a662c6d6
+@_calm
 def kmeans(
     x,                  # (n,) or (n, d): the data
     n_components: int,  # K
@@ -259,11 +262,11 @@ def kmeans(
 
     Raises ValueError if there are fewer than K distinct rows.
     Source: Lloyd, IEEE Trans. Inf. Theory 28 (1982), 129-137."""
-    from sklearn.cluster import KMeans
     z, w, K = _points(x, n_components, sample_weight)
-    groups = KMeans(K, n_init=n_init, random_state=int(as_rng(rng).integers(2**31)))
-    with _threads().limit(limits=1, user_api="openmp"):
-        return np.eye(K)[groups.fit(z, sample_weight=w).labels_]
+    seed = int(as_rng(rng).integers(2**31))
+    if K == 1: return np.ones((len(z), 1))
+    groups = _one_thread()(K, n_init=n_init, random_state=seed, algorithm="elkan")
+    return np.eye(K)[groups.fit(z, sample_weight=w).labels_]
 
 # %% ../nbs/09_starts.ipynb #636b6b1a
 def quantiles(

@@ -17,8 +17,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_fitted, as_flag, as_rng, as_sample_weight, counting
-from .families import Degenerate, directions, kinds
-from .fitting import _check_model, fit
+from .families import Degenerate, _calm, directions, kinds
+from .fitting import _check_model, _silent_fit
 from .missing import filled, refuse_empty_columns
 from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
                            mixture_and_data, observations)
@@ -573,6 +573,7 @@ def _trace(model): return getattr(model, "trace_", model) # how the fit behind a
 
 _GUARDED = "the fit ended on its floor, a border of the parameter space: the theory needs an interior maximum"
 
+@_calm
 def standard_errors(
     model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace; a Trace; a fitted estimator
     x,                  # the data that it was fitted to
@@ -728,6 +729,7 @@ def _costs(a, b): # pairs of a block and its weights
     return cost + apart * (1 + cost.sum())
 
 # %% ../nbs/14_uncertainty.ipynb #9e99467d
+@_calm
 def match(
     model_a,      # a Mixture, a Trace of one, or a fitted estimator
     model_b,      # another, with the same families
@@ -761,10 +763,8 @@ def match(
 # %% ../nbs/14_uncertainty.ipynb #04a22c48
 def _quiet_fit(model, x, options):
     "A Trace, or None where there is no maximum; without warnings: the caller counts."
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        try: trace = fit(model, x, **options)
-        except Degenerate: return None
+    try: trace = _silent_fit(model, x, **options)
+    except Degenerate: return None
     return None if trace.reason in ("degenerate", "identical") else trace
 
 def _observations(model, x, sample_weight, missing):
@@ -861,6 +861,7 @@ class Bootstrap:
         return "\n".join(lines + [f"{len(self.samples)} fits; {self.failed} more had no maximum"])
 
 # %% ../nbs/14_uncertainty.ipynb #7e13732b
+@_calm
 def bootstrap(
     model,              # the fit, its Trace, or the estimator
     x,                  # the data that it was fitted to
@@ -945,6 +946,7 @@ class RatioTest:
                                 f"{len(self.draws)} draws with median {np.median(self.draws):.3g}, {self.failed} failed)")
 
 # %% ../nbs/14_uncertainty.ipynb #11d9d2bf
+@_calm
 def bootstrap_lrt(
     null,               # the fit with k components, its Trace, or the estimator
     alternative,        # the fit with k + 1 of the same family, likewise
@@ -1000,6 +1002,7 @@ def _generalised(model, x): # per component
     return np.exp(np.concatenate([b.log_spread() for b in model.components]) - of_data)
 
 # %% ../nbs/14_uncertainty.ipynb #59f6c0e5
+@_calm
 def suspicions(
     model,              # a fitted Mixture, its Trace, or the estimator
     x,                  # its data
@@ -1078,6 +1081,7 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     return _quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
 # %% ../nbs/14_uncertainty.ipynb #1ef78a79
+@_calm
 def multistart(
     family,              # a class of Family, or a template, as in `start`
     x,                   # (n,) or (n, d): the data
