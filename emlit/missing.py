@@ -15,7 +15,7 @@ from scipy.special import digamma
 from .checks import as_array, as_dtype, as_engine, as_rng, as_sample_weight, counting, require
 from .families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
                             Geometric, Moments, Multinomial, MultivariateNormal, Normal, Poisson, Stats,
-                            Uniform, _as_columns, _calm, _moments)
+                            Uniform, _as_columns, _calm, _moments, _over_rows)
 from .mixture import Expectation, Mixture, as_mixture, log_normalise, mixture_and_data
 
 # %% ../nbs/15_missing.ipynb #5e7205a2
@@ -186,14 +186,14 @@ def _(family: Normal, x, r, seen): # a missing number has the expected square σ
 def _(family: Binomial, x, r, seen): # with n=None: rows of tosses without heads, or rows of nothing
     if family.n is not None: return statistics.dispatch(object)(family, x, r, seen)
     tosses = x[:, 0] if seen[1] else np.zeros(len(x))
-    return Stats(r.sum(0), (r.T @ tosses)[:, None] * np.stack([family.p, 1 - family.p], -1))
+    return Stats(r.sum(0), _over_rows(r, tosses)[:, None] * np.stack([family.p, 1 - family.p], -1))
 
 @statistics.register
 def _(family: Multinomial, x, r, seen): # with n=None: m p_c / P of a face that was not counted
     if family.n is not None: return statistics.dispatch(object)(family, x, r, seen)
     total = np.zeros(family.p.shape)
     if seen.any():
-        total[:, seen] = r.T @ x
+        total[:, seen] = _over_rows(r, x)
         total[:, ~seen] = total.sum(1, keepdims=True) * _per_counted(family.p, seen)
     return Stats(r.sum(0), total)
 

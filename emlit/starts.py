@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from .checks import as_array, as_count, as_distribution, as_rng, as_sample_weight, counting, require
-from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal, _calm
+from .families import Binomial, Categorical, Family, Multinomial, MultivariateNormal, _calm, _over_rows
 from .mixture import Expectation, Mixture, _check_expectation
 
 # %% ../nbs/09_starts.ipynb #766da1a9
@@ -311,7 +311,7 @@ def _draws(x, w, size, rng, far):
     v, (drawn, _) = np.ones(len(x)) if w is None else w, _even_draws(x, w, size - round(far * size), rng)
     core = middle(x[drawn].reshape(len(drawn), -1))
     unit, blocks = _units(core), [slice(i, i + _ROWS) for i in range(0, len(x), _ROWS)]
-    sums = np.array([v[part] @ _far(x, part, core, unit) for part in blocks])
+    sums = np.array([_over_rows(_far(x, part, core, unit), v[part]) for part in blocks])
     total, varied = sums.sum(axis=0), sums.any(axis=0)
     if not varied.any(): return drawn, None
     unit = np.where(varied, unit * np.sqrt(total * varied.sum()), np.inf) # now all squares add up to 1

@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_fitted, as_flag, as_rng, as_sample_weight, counting
-from .families import Degenerate, _calm, directions, kinds
+from .families import Degenerate, _calm, _over_rows, directions, kinds
 from .fitting import _check_model, _silent_fit
 from .missing import filled, refuse_empty_columns
 from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
@@ -271,8 +271,8 @@ def _stand_ins(x, wr): # (n,) or (n, d); (n, K)
     z = x.reshape(len(x), -1)
     points, weights, d = [], [], z.shape[1]
     for n_k, w in zip(wr.sum(0), wr.T):
-        mean = w @ z / n_k if n_k else z[0]
-        variances, U = np.linalg.eigh((w[:, None] * (z - mean)).T @ (z - mean) / (n_k or 1))
+        mean = _over_rows(z, w) / n_k if n_k else z[0]
+        variances, U = np.linalg.eigh(_over_rows(w[:, None] * (z - mean), z - mean) / (n_k or 1))
         arms = U.T * np.sqrt(d * np.maximum(variances, 0))[:, None]
         points += [mean + arms, mean - arms]
         weights.append(n_k / (2 * d))
@@ -328,8 +328,8 @@ def _louis(scores):
     for k, (g, D) in enumerate(scores.parts()):
         r = scores.r[:, k, None]
         mean[:, g] += r * D
-        second[np.ix_(g, g)] += (scores.w[:, None] * r * D).T @ D
-    return scores.w @ mean, second - (scores.w[:, None] * mean).T @ mean
+        second[np.ix_(g, g)] += _over_rows(scores.w[:, None] * r * D, D)
+    return _over_rows(mean, scores.w), second - _over_rows(scores.w[:, None] * mean, mean)
 
 # %% ../nbs/14_uncertainty.ipynb #74797156
 def _oakes(scores):
@@ -338,7 +338,7 @@ def _oakes(scores):
     parts, rows = list(scores.parts()), []
     def expected(r): # the expected score under responsibilities r
         s = np.zeros(p)
-        for k, (g, D) in enumerate(parts): s[g] += (scores.w * r[:, k]) @ D
+        for k, (g, D) in enumerate(parts): s[g] += _over_rows(D, scores.w * r[:, k])
         return s
     for u in scores.chart.A.T:
         rows.append(_slope(lambda h: expected(log_normalise(scores.joint(h * u))[1])))
@@ -750,7 +750,7 @@ def match(
     if x is not None:
         r_a, r_b = (m.responsibilities(z, missing=gaps) for m, z, gaps in
                     (mixture_and_data(m, x, missing=missing) for m in (model_a, model_b)))
-        shared = r_a.T @ r_b
+        shared = _over_rows(r_a, r_b)
     order, first = [], 0
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
@@ -1018,7 +1018,7 @@ def suspicions(
     Source: McLachlan & Peel, Finite Mixture Models (2000), section 3.10."""
     mixture, x, missing = mixture_and_data(model, x, sample_weight, missing)
     w = as_sample_weight(sample_weight, len(x))
-    held, d = w @ mixture.responsibilities(x, missing=missing), x[0].size
+    held, d = _over_rows(mixture.responsibilities(x, missing=missing), w), x[0].size
     narrow = _generalised(mixture, x)
     trace = _trace(model)
     found = [getattr(trace, "message", "it ended on the guard")] if getattr(trace, "reason", "") == "guarded" else []
