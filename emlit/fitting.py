@@ -721,7 +721,7 @@ def fit(
     believed only if two looks ahead find no more than tol leaves: up to 120
     accelerated steps, and 30 after parting the two components most alike.
     Of 720 fits in chapter 3, one still stopped too early at tol=1e-3 (158
-    without looks), and none at 1e-4 and below. `reason` is "converged",
+    without looks); others may. `reason` is "converged",
     "max_iter", "stalled" (ℓ stands still to within rounding before tol is
     met), "degenerate" (an M-step has no answer; the last good model is
     returned, with a warning), "identical" (two components are the same or
