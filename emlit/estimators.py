@@ -25,7 +25,7 @@ from . import families, selection
 from .acceleration import METHODS
 from .checks import as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
 from .chunks import Chunks, sample
-from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, _calm, scale_floor
+from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, _calm, _over_rows, scale_floor
 from .fitting import Trace, _rounding, _silent_fit, _stop
 from .missing import filled
 from .mixture import Mixture
@@ -69,7 +69,7 @@ def _guess(recipe, rows, counts, K, rng, labels=None):
     table = _RECIPES[recipe](rows, K, rng, **more)
     if labels is None: return table
     known = labels >= 0
-    shared = np.eye(K)[labels[known]].T @ (table * counts[:, None])[known] # components × groups
+    shared = _over_rows(np.eye(K)[labels[known]], (table * counts[:, None])[known]) # components × groups
     table = table[:, linear_sum_assignment(-shared)[1]]
     table[known] = np.eye(K)[labels[known]]
     return table

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_flag, as_rng, as_sample_weight
 from .families import Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma, Geometric
-from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform, _calm
+from .families import Multinomial, MultivariateNormal, Normal, Poisson, Uniform, _calm, _over_rows
 from .fitting import _silent_fit, fit
 from .missing import filled
 from .mixture import Mixture, _inside, _log_joint, frozen_names, log_normalise
@@ -261,8 +261,8 @@ def _stand_ins(x, wr): # (n,) or (n, d); (n, K)
     z = x.reshape(len(x), -1)
     points, weights, d = [], [], z.shape[1]
     for n_k, w in zip(wr.sum(0), wr.T):
-        mean = w @ z / n_k if n_k else z[0]
-        variances, U = np.linalg.eigh((w[:, None] * (z - mean)).T @ (z - mean) / (n_k or 1))
+        mean = _over_rows(z, w) / n_k if n_k else z[0]
+        variances, U = np.linalg.eigh(_over_rows(w[:, None] * (z - mean), z - mean) / (n_k or 1))
         arms = U.T * np.sqrt(d * np.maximum(variances, 0))[:, None]
         points += [mean + arms, mean - arms]
         weights.append(n_k / (2 * d))
@@ -318,8 +318,8 @@ def _louis(scores):
     for k, (g, D) in enumerate(scores.parts()):
         r = scores.r[:, k, None]
         mean[:, g] += r * D
-        second[np.ix_(g, g)] += (scores.w[:, None] * r * D).T @ D
-    return scores.w @ mean, second - (scores.w[:, None] * mean).T @ mean
+        second[np.ix_(g, g)] += _over_rows(scores.w[:, None] * r * D, D)
+    return _over_rows(mean, scores.w), second - _over_rows(scores.w[:, None] * mean, mean)
 
 # %% ../nbs/14_uncertainty.ipynb #74797156
 def _oakes(scores):
@@ -328,7 +328,7 @@ def _oakes(scores):
     parts, rows = list(scores.parts()), []
     def expected(r): # the expected score under responsibilities r
         s = np.zeros(p)
-        for k, (g, D) in enumerate(parts): s[g] += (scores.w * r[:, k]) @ D
+        for k, (g, D) in enumerate(parts): s[g] += _over_rows(D, scores.w * r[:, k])
         return s
     for u in scores.chart.A.T:
         rows.append(_slope(lambda h: expected(log_normalise(scores.joint(h * u))[1])))
@@ -680,7 +680,7 @@ def match(
     if kinds[0] != kinds[1]:
         shown = [", ".join(f"{t.__name__} of {K}" for t, K in k) for k in kinds]
         raise ValueError(f"model_b must have the same families as model_a; got {shown[1]} for {shown[0]}")
-    if x is not None: shared = a.responsibilities(x, missing=missing).T @ b.responsibilities(x, missing=missing)
+    if x is not None: shared = _over_rows(a.responsibilities(x, missing=missing), b.responsibilities(x, missing=missing))
     order, first = [], 0
     for mine, other in zip(a.components, b.components):
         at = slice(first, first + mine.n_components)
@@ -937,7 +937,7 @@ def suspicions(
     mixture = _as_mixture(model)
     x = mixture.check(x) if missing is None else np.asarray(x, float)
     w = as_sample_weight(sample_weight, len(x))
-    held, d = w @ mixture.responsibilities(x, missing=missing), x[0].size
+    held, d = _over_rows(mixture.responsibilities(x, missing=missing), w), x[0].size
     narrow = _generalised(mixture, x)
     found = [getattr(model, "message", "it ended on the guard")] if getattr(model, "reason", "") == "guarded" else []
     for k, (n_k, ratio) in enumerate(zip(held, narrow)):
