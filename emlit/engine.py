@@ -129,7 +129,8 @@ def _stripes(K, F):
 
 def _groups(K, cost): # of a component, in multiplications
     "The components in groups that BLAS leaves to one thread: one group, but for very many features."
-    number = min(max(_ALONE[0] // cost, 1), K)
+    groups = -(-K // max(_ALONE[0] // cost, 1))
+    number = -(-K // groups) # alike in size
     return [slice(k, k + number) for k in range(0, K, number)]
 
 def _repeated(cuts, unit, size):
