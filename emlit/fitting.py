@@ -583,12 +583,10 @@ def _silent_fit(
 ) -> Trace: # whose `notes` say what there is to warn of
     "What `fit` does, without its warnings: for many runs, also in threads."
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
-    keep, log_prior = _as_keep(keep), _log_prior(prior)
-    monotone = not _regularised(model)
+    keep, log_prior, monotone = _as_keep(keep), _log_prior(prior), not _regularised(model)
     x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
         sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
-    n = _count(x, sample_weight, first)
-    em_map = EMMap(x, for_e, for_m, log_prior)
+    n, em_map = _count(x, sample_weight, first), EMMap(x, for_e, for_m, log_prior)
     record = _Record(log_prior, keep, monotone, em_map.eps)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, monotone)
     path = (_jumping(jumps, em_map.start(model, first), max_iter) if jumps
