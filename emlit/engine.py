@@ -357,7 +357,7 @@ def _block_size(n, d, K, F, threads, large=True, scores=False):
     most, least, limit = _SHARED
     most = limit if scores else min(max(most // (K + F + 1), least), limit)
     size = min(numbers / (K + F + 11 - 10 * scores), most)
-    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.15 * size)) * unit, unit, blocks * unit
+    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.1 * size)) * unit, unit, blocks * unit
 
 # %% ../nbs/12_speed.ipynb #fbc6bd4b
 @cache
