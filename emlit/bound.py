@@ -17,7 +17,7 @@ def _sum(terms, sample_weight): # (n, K), (n,)
     "The sum over rows, each as often as its weight says; 0 leaves a row out."
     if sample_weight is None: return float(terms.sum())
     w = as_sample_weight(sample_weight, len(terms))
-    return float(w[w > 0] @ terms[w > 0].sum(axis=1))
+    return float((w[w > 0] * terms[w > 0].sum(axis=1)).sum())
 
 def entropy(
     q,                  # (n, K): a distribution over components in each row

@@ -129,7 +129,8 @@ def _stripes(K, F):
 
 def _groups(K, cost): # of a component, in multiplications
     "The components in groups that BLAS leaves to one thread: one group, but for very many features."
-    number = min(max(_ALONE[0] // cost, 1), K)
+    groups = -(-K // max(_ALONE[0] // cost, 1))
+    number = -(-K // groups) # alike in size
     return [slice(k, k + number) for k in range(0, K, number)]
 
 def _repeated(cuts, unit, size):
@@ -356,7 +357,7 @@ def _block_size(n, d, K, F, threads, large=True, scores=False):
     most, least, limit = _SHARED
     most = limit if scores else min(max(most // (K + F + 1), least), limit)
     size = min(numbers / (K + F + 11 - 10 * scores), most)
-    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.15 * size)) * unit, unit, blocks * unit
+    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.1 * size)) * unit, unit, blocks * unit
 
 # %% ../nbs/12_speed.ipynb #fbc6bd4b
 @cache

@@ -28,7 +28,7 @@ from .acceleration import METHODS
 from .checks import (_array, _counting_rows, _kinds, as_array, as_count, as_distribution, as_dtype, as_engine, as_flag, as_sample_weight,
                           as_tolerance, require)
 from .chunks import Chunks, _pair, sample
-from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, _calm, scale_floor
+from .families import Degenerate, Family, Multinomial, MultivariateNormal, Normal, _calm, _over_rows, scale_floor
 from .fitting import _silent_fit
 from .missing import filled
 from .mixture import Mixture
@@ -80,7 +80,7 @@ def _guess(init_params, rows, counts, K, rng, labels=None, i=0):
     table = _RECIPES[recipe](rows, K, rng, **more)
     if labels is None: return table
     known = labels >= 0
-    shared = np.eye(K)[labels[known]].T @ (table * counts[:, None])[known] # components × groups
+    shared = _over_rows(np.eye(K)[labels[known]], (table * counts[:, None])[known]) # components × groups
     table = table[:, linear_sum_assignment(-shared)[1]]
     table[known] = np.eye(K)[labels[known]]
     return table

@@ -474,6 +474,7 @@ def _over_rows(a, b): # (n, p), and (n, q) or (n,) → (p, q) or (p,)
     most = _alone(a.shape[1], 1 if b.ndim == 1 else b.shape[1])
     if len(a) <= most: return a.T @ b
     if b.ndim == 1: return _over_rows(a, b[:, None])[:, 0]
+    most = min(most, max(len(a) * a.shape[1] * b.shape[1] // 512, 64)) # with 500 numbers in its result, `matmul` lets go of Python's lock
     return sum(np.matmul(_by_rows(a, cut).swapaxes(1, 2), _by_rows(b, cut)).sum(0) for cut in _cuts(len(a), most))
 
 # %% ../nbs/04_families.ipynb #e028fff1

@@ -727,8 +727,7 @@ def _silent_fit(
     keep, log_prior = _as_keep(keep), _log_prior(prior)
     model, x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
         sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
-    n = _count(x, sample_weight, first)
-    em_map = EMMap(x, for_e, for_m, log_prior)
+    n, em_map = _count(x, sample_weight, first), EMMap(x, for_e, for_m, log_prior)
     why = _WHY + _CHANGED * isinstance(x, Chunks)
     record = _Record(log_prior, keep, not _regularised(model), em_map.eps, why)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, record.monotone)
@@ -776,7 +775,7 @@ def fit(
     believed only if two looks ahead find no more than tol leaves: up to 120
     accelerated steps, and 30 after parting the two components most alike.
     Of 720 fits in chapter 3, one still stopped too early at tol=1e-3 (158
-    without looks), and none at 1e-4 and below. `reason` is "converged",
+    without looks); others may. `reason` is "converged",
     "max_iter", "stalled" (ℓ stands still to within rounding before tol is
     met), "degenerate" (an M-step has no answer; the last good model is
     returned, with a warning), "identical" (two components are the same or

@@ -117,6 +117,7 @@ def _statistics(block, x, r):
     return block._statistics(x, r) if type(block) is MultivariateNormal else block.statistics(x, r)
 
 # %% ../nbs/05_mixture.ipynb #a805f82e
+@_calm
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
     with np.errstate(divide="ignore"): log_weights = np.log(mixture.weights) # a weight of 0 gives −inf
@@ -400,8 +401,7 @@ class Mixture(_Drawing, _Named):
 
     def __post_init__(self):
         blocks = _as_blocks(self.components)
-        object.__setattr__(self, "weights", _as_weights(self.weights, blocks))
-        object.__setattr__(self, "components", blocks)
+        vars(self).update(weights=_as_weights(self.weights, blocks), components=blocks)
 
     @property
     def n_components(self) -> int: return len(self.weights)
@@ -417,7 +417,6 @@ class Mixture(_Drawing, _Named):
         "Read observations, or say what is wrong with them."
         return _read_or_say_how(self.components, x)
 
-    @_calm
     def log_joint(self, x, labels=None, missing=None) -> np.ndarray: # (n, K)
         """log π_k + log f_k(x_i); −inf where x_i is impossible under component k.
 
@@ -462,8 +461,7 @@ class Mixture(_Drawing, _Named):
         `checked`: x and the weights are arrays that were read before, and are not looked at again (`fit` does so after its first step)."""
         if not (labels is None and missing is None): return _gaps().e_step(self, x, sample_weight, labels, missing, dtype, engine)
         x, dtype = x if checked else self.check(counting(x, sample_weight)), as_dtype(dtype)
-        engine = as_engine(engine, dtype)
-        w = sample_weight if checked or sample_weight is None else as_sample_weight(sample_weight, len(x))
+        engine, w = as_engine(engine, dtype), sample_weight if checked or sample_weight is None else as_sample_weight(sample_weight, len(x))
         fast = _e_step_fast(self, x, w, dtype, engine)
         return _e_step_exact(self, x, w, range(len(x))) if fast is None else fast
 
