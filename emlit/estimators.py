@@ -276,14 +276,6 @@ class _MixtureEstimator(DensityMixin, BaseEstimator):
         return _climb(model, x, tol=self.tol, max_iter=self.max_iter, sample_weight=w,
                       keep="ends", progress=self.progress, **{k: v for k, v in given.items() if v is not None})
 
-    def _keep(self, trace, n):
-        "Set the attributes that hold the result."
-        self.trace_, self.model_, self.reason_ = trace, trace.model, trace.reason
-        self.converged_, self.n_iter_ = _settled(trace), trace.n_iter
-        self.lower_bounds_ = (trace.logliks[1:] / n).tolist()
-        self.lower_bound_ = trace.loglik / n
-        self._name(trace.model)
-
 # %% ../nbs/11_estimators.ipynb #a7c05fc4
 def _as_labels(labels, n, K):
     "Read known components: None, or (n,) whole numbers from −1 (unknown) to K − 1."
@@ -303,7 +295,7 @@ def _refuse_no_table(X):
 
 # %% ../nbs/11_estimators.ipynb #f874b5b3
 class _Checked(_MixtureEstimator):
-    "Reading parameters and data."
+    "Reading parameters and data, and keeping the result."
 
     def _check(self):
         "Refuse a parameter that cannot be, before the data is looked at."
@@ -348,6 +340,14 @@ class _Checked(_MixtureEstimator):
         if names is not None and list(getattr(X, "columns", names)) != list(names):
             raise ValueError(f"X must have the columns {list(names)} in every pass; got {list(X.columns)}")
         return self._data(_array(X))
+
+    def _keep(self, trace, n):
+        "Set the attributes that hold the result."
+        self.trace_, self.model_, self.reason_ = trace, trace.model, trace.reason
+        self.converged_, self.n_iter_ = _settled(trace), trace.n_iter
+        self.lower_bounds_ = (trace.logliks[1:] / n).tolist()
+        self.lower_bound_ = trace.loglik / n
+        self._name(trace.model)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -752,8 +752,7 @@ class Categorical(Univariate):
     event_shape = property(lambda self: (len(self.p),) if isinstance(self.p, tuple) else ())
     @property
     def allowed(self):
-        last = self.sizes - 1
-        return f"a category from 0 to {last if isinstance(self.p, tuple) else last[0]}"
+        return f"a category from 0 to {(self.sizes if isinstance(self.p, tuple) else self.sizes[0]) - 1}"
 
     def parameters(self) -> dict: # p: (K, ΣC_j), the tables side by side
         "The parameters by name."
@@ -786,8 +785,7 @@ class Categorical(Univariate):
 
     def read(self, x):
         "Read numbers of the right shape, categories or not."
-        shape = (self.n_components, len(self.p)) if isinstance(self.p, tuple) else (self.n_components,)
-        return _check_columns(as_array(x, "x", ndim=(1, 2)), shape)
+        return _check_columns(as_array(x, "x", ndim=(1, 2)), (self.n_components, *self.event_shape))
 
     def inside(self, x):
         size = self.sizes if x.ndim == 2 else self.sizes[0]

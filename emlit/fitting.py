@@ -597,7 +597,7 @@ def _as_keep(keep):
         raise ValueError(f'keep must be "all" or "ends"; got {keep!r}')
     return None if keep == "all" else 4
 
-# %% ../nbs/03_em.ipynb #8747ed35
+# %% ../nbs/03_em.ipynb #7e19a11b
 class _End(NamedTuple):
     "What a run that goes on from here needs to know."
     values: list   # the last objectives
@@ -607,6 +607,7 @@ class _End(NamedTuple):
     falls: int     # steps down, as rounding makes them
     memory: object # of the accelerator
 
+# %% ../nbs/03_em.ipynb #8747ed35
 class _Record:
     "What a run leaves behind: steps, and what it climbed."
     def __init__(self, log_prior, keep, monotone, eps=_EPS, why=_WHY):
@@ -728,12 +729,10 @@ def _silent_fit(
     model, x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
         sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
     n, em_map = _count(x, sample_weight, first), EMMap(x, for_e, for_m, log_prior)
-    why = _WHY + _CHANGED * isinstance(x, Chunks)
-    record = _Record(log_prior, keep, not _regularised(model), em_map.eps, why)
+    record = _Record(log_prior, keep, not _regularised(model), em_map.eps, _WHY + _CHANGED * isinstance(x, Chunks))
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, record.monotone)
     point = _taken_up(earlier, record, jumps, em_map.start(model, first), n)
-    path = (_jumping(jumps, point, max_iter) if jumps
-            else _steps(model, x, first, max_iter, for_e, for_m))
+    path = _jumping(jumps, point, max_iter) if jumps else _steps(model, x, first, max_iter, for_e, for_m)
     twins = _lasting_twins(model, x, labels, prior)
     record.note("twins", twins and _TWINS.format(*twins))
     try:
