@@ -195,7 +195,8 @@ def products(
     where = layout(table, len(centre), dense)
     small, factor = (joint, phi) if K < F else (table[1:-1], table[1:]) # `scale` is the row of ones, scaled
     first, second = _tiles(size, unit, K, F, large)
-    tiles = [(A[k], _by_columns(phi, cut), _by_columns(joint[k], cut)) for cut in first for k in _groups(K, F * cut[2])]
+    tiles = [(A, phi, joint)] if first == [(0, 1, size)] and K * F * size <= _ALONE[0] else [
+        (A[k], _by_columns(phi, cut), _by_columns(joint[k], cut)) for cut in first for k in _groups(K, F * cut[2])]
     def densities(columns):
         features(columns, centre, *where)
         for a, b, out in tiles: matmul(a, b, out)
@@ -246,8 +247,9 @@ def stretch_e_step(
         S.append(form.sums())
     if not (strict or total.min() > _FAR[total.dtype]): return None
     np.log(total, total)
-    loglik = total.sum(dtype=float) if w is None else np.einsum("i,i", w, total, dtype=float)
-    S = add.reduce(np.concatenate(S) if len(S) > 1 else S[0], axis=0, dtype=float) # tile after tile, whatever the blocks
+    loglik = total.sum(dtype=float) if w is None else np.einsum("i,i", w, total)
+    S = np.concatenate(S) if len(S) > 1 else S[0]
+    S = add.reduce(S, axis=0, dtype=float) if len(S) > 1 else S[0].astype(float) # tile after tile, whatever the blocks
     return loglik, form.ordered(S), np.concatenate(far or [()]).astype(int)
 
 # %% ../nbs/12_speed.ipynb #5c756d06
