@@ -292,6 +292,30 @@ def _refuse_no_table(X):
     "Refuse what is no table at all."
     if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; go through the parts: for x, w in X")
     if np.ma.is_masked(X): raise TypeError("X must not hold masked values; fill or remove them first")
+    if hasattr(X, "toarray"): raise TypeError(f"X must be dense. Sparse data, here {type(X).__name__}, are not taken: say X.toarray()")
+
+def _refuse_shape(array, least):
+    "Refuse what is no table with enough rows, in scikit-learn's words."
+    words = "X must be a table of real numbers, (n_samples, n_features): "
+    if array.ndim < 2: raise ValueError(f"{words}Expected 2D array, got {'1D' if array.ndim else 'scalar'} array instead. "
+                                        "Reshape your data: X.reshape(-1, 1) is one feature, X.reshape(1, -1) one sample")
+    if array.ndim > 2: raise ValueError(f"{words}Found array with dim {array.ndim}, while dim <= 2 is required")
+    for size, what, needed in zip(array.shape, ("sample", "feature"), (least, 1)):
+        if size < needed: raise ValueError(f"{words}Found array with {size} {what}(s) (shape={array.shape}) while a minimum of {needed} is required.")
+
+def _as_numbers(X, least, nan): # nan: whether NaN is allowed
+    """A table of real numbers, as scikit-learn's check_array reads it, which is not used: it changes the filter of warnings
+    of the whole process while it runs, also for other threads."""
+    try: array = _array(X, "X")
+    except ValueError as error: raise ValueError(f"X must be a table of real numbers, (n_samples, n_features): {error}") from None
+    if array.dtype.kind == "c": raise ValueError("X must hold real numbers: Complex data not supported")
+    try: array = array if array.dtype in (np.float32, np.float64) else array.astype(float)
+    except (ValueError, TypeError) as error:
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"X must be a table of real numbers, (n_samples, n_features): {error}") from None
+    _refuse_shape(array, least)
+    if not nan and np.isnan(array).any(): raise ValueError('Input X contains NaN; if NaN stands for a missing value, say missing="em"')
+    if np.isinf(array).any(): raise ValueError(f"Input X contains infinity or a value too large for {array.dtype!r}")
+    return array
 
 # %% ../nbs/11_estimators.ipynb #f874b5b3
 class _Checked(_MixtureEstimator):
@@ -319,14 +343,9 @@ class _Checked(_MixtureEstimator):
         _refuse_no_table(X)
         if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
         _refuse_dates(X)
-        if getattr(X, "ndim", 2) == 1: raise ValueError("X must be a table: Expected 2D array, got 1D array instead. Reshape your data: X.reshape(-1, 1) is one feature, X.reshape(1, -1) one sample")
-        try: return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=2 if reset else 1,
-                                  ensure_all_finite="allow-nan" if self.missing else True)
-        except (ValueError, TypeError) as error:
-            text = str(error)
-            if "contains NaN" in text: text = 'Input X contains NaN; if NaN stands for a missing value, say missing="em"'
-            elif "X" not in text: text = f"X must be a table of real numbers, (n_samples, n_features): {text}"
-            raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from None
+        array = _as_numbers(X, 2 if reset else 1, self.missing == "em")
+        validate_data(self, X, reset=reset, skip_check_array=True) # its names and number of features
+        return array
 
     def _data(self, X):
         "X in the form that the model reads."
@@ -877,9 +896,10 @@ class _Encoding(_Fitted):
         if hasattr(X, "to_frame"): X = X.to_frame() # a Series
         frame, least = hasattr(X, "columns"), 2 if reset else 1
         if isinstance(X, (list, tuple)): X = np.array(X, dtype=object) # so that numbers beside text stay numbers
-        if frame and len(X) < least: raise ValueError(f"Found array with {len(X)} sample(s) while a minimum of {least} is required")
-        return validate_data(self, X, reset=reset, skip_check_array=True) if frame else validate_data(
-            self, X, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=least)
+        array = np.asarray(X)
+        _refuse_shape(array, least)
+        validate_data(self, X, reset=reset, skip_check_array=True) # its names and number of features
+        return X if frame else array
 
     def _prepared(self, X):
         "Chunks of categories are gone through once to find them, and encoded whenever they are read."
@@ -1042,7 +1062,8 @@ class MixtureModel(_AnyFamily):
 # %% ../nbs/11_estimators.ipynb #17ef1401
 def _grid_cell(estimator, X, sample_weight):
     "Fit one cell of the grid: the estimator, what it is worth, and what went wrong, if anything."
-    try: estimator._fit(X, sample_weight) # the table says what there is to warn of
+    own = type(estimator).fit is not _MixtureEstimator.fit # which then may warn; else the table says what there is to warn of
+    try: (estimator.fit if own else estimator._fit)(X, sample_weight=sample_weight)
     except ValueError as error: return estimator, {"reason": "failed", "message": str(error)}
     trace, size = estimator.trace_, estimator.model_.n_parameters
     scores = {name: getattr(estimator, name)(X, sample_weight) for name in _CRITERIA}

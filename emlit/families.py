@@ -431,6 +431,7 @@ _ALONE = 2**18, 9_000 # multiplications in a product of matrices, and numbers of
 @cache
 def _alone(p, q):
     "How many rows a product of (n, p) and (p, q), or of (p, n) and (n, q), may have for BLAS to leave it to one thread."
+    if not p * q: return _ALONE[0] # nothing is multiplied
     most = _ALONE[0] // (p * q)
     return max(most if min(p, q) > 1 else min(most, _ALONE[1] // max(p, q)), 16)
 

@@ -117,7 +117,6 @@ def _statistics(block, x, r):
     return block._statistics(x, r) if type(block) is MultivariateNormal else block.statistics(x, r)
 
 # %% ../nbs/05_mixture.ipynb #a805f82e
-@_calm
 def _log_joint(mixture, x, inside):
     "log π_k + log f_k(x_i), where x was read; −inf outside a block's support."
     with np.errstate(divide="ignore"): log_weights = np.log(mixture.weights) # a weight of 0 gives −inf
@@ -424,7 +423,7 @@ class Mixture(_Drawing, _Named):
         a missing value, and f_k the density of the values that are there. Chapter 15 derives both."""
         if not (labels is None and missing is None): return _gaps().log_joint(self, x, labels, missing)
         x = self.check(x)
-        return _log_joint(self, x, _inside(self.components, x))
+        return _calm(_log_joint)(self, x, _inside(self.components, x))
 
     def log_prob(self, x, labels=None, missing=None) -> np.ndarray: # (n,)
         "log p(x_i); −inf where the parameters make x_i impossible. Raises ValueError for an x_i outside every support."

@@ -20,7 +20,7 @@ def _meant(model, x, sample_weight, missing, needs="e_step"):
     missing = told.get("missing") if missing is None else missing
     if isinstance(found, Mixture): return found, observations(found, x, sample_weight, missing), missing
     if hasattr(found, needs): return found, x, missing
-    raise TypeError(f"model must be a Mixture, or have {needs}; got an object of type {type(model).__name__}")
+    raise TypeError(f"model must be a Mixture, or have {needs}(x); got an object of type {type(model).__name__}")
 
 def _fit_and_size(model, x, sample_weight, n_parameters, missing):
     "ℓ and the number of free parameters, of data that were read."

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from .checks import as_array, as_count, as_fitted, as_flag, as_rng, as_sample_weight, counting
 from .families import Degenerate, _calm, _over_rows, directions, kinds
-from .fitting import _check_model, _silent_fit, fit
+from .fitting import _check_model, _silent_fit
 from .missing import filled, refuse_empty_columns
 from .mixture import (Mixture, _inside, _log_joint, as_mixture, frozen_names, log_normalise,
                            mixture_and_data, observations)

@@ -32,7 +32,7 @@ from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, s
 from problems import STRUCTURES, Problem, moved_mixture
 
 OPTIONS = set(inspect.signature(fit).parameters)
-OURS = ("EM stopped at iteration", "components", "EM converged on the guard", "EM stands still", "Best performing", "the best start", "Number of distinct clusters",
+OURS = ("EM stopped at iteration", "components", "EM converged on the guard", "EM converged on fewer components", "EM went on with fewer", "EM stands still", "Best performing", "the best start", "Number of distinct clusters",
         "the information is", "on the border", "not at a maximum", "only ", "the fit ended on its floor") # how emlit's own warnings begin
 SECONDS = 20 # of processor time, for a single problem: a busy or sleeping machine is no finding
 

@@ -158,7 +158,7 @@ def test_model_reads_the_numbers_of_categories():
     assert_array_equal(found.model_.predict(x), found.predict(frame))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning) # a probability may be on the border
-        assert_array_equal(standard_errors(found, x).estimates, standard_errors(reference, codes).estimates)
+        assert_array_equal(standard_errors(found, frame).estimates, standard_errors(reference, codes).estimates) # as fit was given them
 
 
 # parts
