@@ -128,3 +128,12 @@ def test_the_table_of_stops_is_the_stored_one():
         assert f"| {' | '.join(line)} |" in chapter
     done = subprocess.run([sys.executable, HERE / "stopping.py", "--every", "300"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.count("\n") == 2 + len(table), done.stderr[-3000:]
+
+
+def test_starts_are_compared(tmp_path):
+    done = subprocess.run([sys.executable, HERE / "starts.py", "--tiny", "--out", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    made = json.loads((tmp_path / "tiny-starts.json").read_text(encoding="utf-8"))["rows"]
+    stored = json.loads((HERE / "results" / "starts.json").read_text(encoding="utf-8"))["rows"]
+    assert made[0].keys() == stored[0].keys() and [r["name"] for r in made] == ["fifteen", "faithful"]
+    for row in made: assert abs(row["emlit"]["above"]) < 0.1 # one top, for all
