@@ -118,7 +118,7 @@ def _longest(K, F, large):
     "How many rows a tile of the first product has, at most and where there are several, and one of the second."
     one, other = min(_alone(K, F), _alone(1, K)), _alone(K, _stripes(K, F)[0].stop)
     if large: other = min(other, max(20 * K * F, 64)) # so many tiles that `matmul`, whose result they are, lets go of Python's lock
-    return (one, 1024), (other, 1024)
+    return (one, 4096), (other, 1024)
 
 @cache
 def _stripes(K, F):
@@ -133,16 +133,10 @@ def _groups(K, cost): # of a component, in multiplications
     number = -(-K // groups) # alike in size
     return [slice(k, k + number) for k in range(0, K, number)]
 
-def _repeated(cuts, unit, size):
-    "The cuts of a unit, for a block of several."
-    (begin, number, length), *rest = cuts
-    if not rest: return [(begin, number * (size // unit), length)]
-    return [(at + begin, number, length) for at in range(0, size, unit) for begin, number, length in cuts]
-
 @lru_cache(256)
-def _tiles(size, unit, K, F, large):
+def _tiles(size, K, F, large):
     "Where the tiles of a block lie, for the first product and for the second."
-    return [_repeated(_cuts(unit, *most), unit, size) for most in _longest(K, F, large)]
+    return [_cuts(size, *most) for most in _longest(K, F, large)]
 
 # %% ../nbs/12_speed.ipynb #3134c512
 def _totals(joint, cuts): # (K, b)
@@ -179,22 +173,20 @@ class Form:
     joint: np.ndarray # (K, b)
     scale: np.ndarray # (b,): what makes responsibilities of exponentials
     phi: np.ndarray   # the features but for the ones, a row each
-    unit: int         # rows that are cut into tiles alike, whatever the block
 
 def products(
     plan,  # natural parameters, the largest peak, the centre
     dense, # whether the features hold all products
-    size,  # b: how many rows; `unit`, or a multiple of it
-    unit=None, # rows that are cut into tiles alike; None: all
+    size,  # b: how many rows
     large=False, # whether threads share the blocks
 ) -> Form:
     "The two matrix products (12.3) and (12.5), tile by tile."
-    A, (K, F), centre, unit = plan[0], plan[0].shape, plan[2][:, None], unit or size
+    A, (K, F), centre = plan[0], plan[0].shape, plan[2][:, None]
     table, joint = (_room(rows, size, A.dtype) for rows in (F + 1, K))
     table[0], phi, scale = 1, table[:-1], table[-1]
     where = layout(table, len(centre), dense)
     small, factor = (joint, phi) if K < F else (table[1:-1], table[1:]) # `scale` is the row of ones, scaled
-    first, second = _tiles(size, unit, K, F, large)
+    first, second = _tiles(size, K, F, large)
     tiles = [(A, phi, joint)] if first == [(0, 1, size)] and K * F * size <= _ALONE[0] else [
         (A[k], _by_columns(phi, cut), _by_columns(joint[k], cut)) for cut in first for k in _groups(K, F * cut[2])]
     def densities(columns):
@@ -206,7 +198,7 @@ def products(
         multiply(small, scale, small)
         return add_up()
     def ordered(S): return (S if K < F else np.concatenate([S[-1:], S[:-1]])).T
-    return Form(densities, _totals(joint, first), sums, ordered, joint, scale, phi[1:], unit)
+    return Form(densities, _totals(joint, first), sums, ordered, joint, scale, phi[1:])
 
 # %% ../nbs/12_speed.ipynb #c25b32b9
 def underflow(joint): # (K, b)
@@ -236,7 +228,7 @@ def stretch_e_step(
         form = forms(size)
         joint = form.densities(columns)
         first = lift is None
-        if first: lift = underflow(joint[:, :form.unit]) # the other rows will be like the first
+        if first: lift = underflow(joint) # the other blocks will be like the first
         if lift: np.maximum(joint, _LEAST[total.dtype], out=joint)
         exp(joint, joint)
         form.totals(p)
@@ -325,7 +317,7 @@ _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, not too many 
 _SHARED = 260_000, 18_000, 40_000 # numbers and rows in a block that threads share: as many numbers, but not fewer rows, nor more
 _BLOCKS = 1, 2, 3, 4, 6, 8, 10 # blocks in a stretch: numbers with divisors, so that threads may take several at once
 _WORTH = 2e8           # multiplications that are worth several threads: some milliseconds
-_PORTIONS = 12         # so many at most, for threads to take: most numbers of threads divide it
+_PORTIONS = 8          # so many at most, for threads to take
 
 def _wide(structure, d, K):
     "Whether triangles cost less than the products of all pairs."
@@ -336,30 +328,32 @@ def _locked():
     "Whether Python has its lock; builds of Python without it are called free-threaded."
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
-def _stretches(n, width, large): # width: numbers that a row takes in a block
-    "How many stretches there are, and how many units in each: of the data alone, whatever the threads."
-    size = min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
+def _rows(n, d, width, large): # width: numbers that a row takes in a block
+    "About how many rows a block has."
+    if not large: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
+    numbers, least, most = _SHARED # longer calls meet less often; but the rooms of two threads are to be smaller than the data
+    room = max(0.28 * n * d, 280_000 * min(d, 2))
+    return int(max(min(room / (width + 11), max(numbers // (width + 1), least), most), 1024))
+
+def _stretches(n, d, width, large):
+    "How many stretches there are, and how many blocks in each: of the data alone, whatever the threads."
+    size = _rows(n, d, width, large)
     number = -(-n // (_BLOCKS[-1] * size))
-    if large: number = max(number, 8) # not all rows in one: their sums are kept
+    if large: number = max(number, 4) # not all rows in one: their sums are kept
     if 1 < number < 16: number += -number % 4 # as many for each thread
     return number, next(b for b in _BLOCKS if 1.1 * b * size * number >= n or b == _BLOCKS[-1])
 
-def _unit(rows, K, F, large):
+def _even(rows, K, F, large):
     "As many rows, or a few more, so that tiles of one length fill them."
     sizes = range(-(-rows // 16) * 16, 2 * rows + 32, 16)
     return next(size for size in sizes if all(len(_cuts(size, *most)) == 1 for most in _longest(K, F, large)))
 
 @lru_cache(256)
-def _block_size(n, d, K, F, threads, large=True, scores=False):
-    "How many rows a block has, a unit, and a stretch. The block alone depends on the number of threads."
-    number, blocks = _stretches(n, K + F, large)
-    unit = _unit(-(-n // (number * blocks)), K, F, large)
-    if threads == 1: return unit, unit, blocks * unit
-    numbers = max(0.56 * n * d, 560_000 * min(d, 2)) / threads # longer calls meet less often; but all rooms together are to be smaller than the data
-    most, least, limit = _SHARED
-    most = limit if scores else min(max(most // (K + F + 1), least), limit)
-    size = min(numbers / (K + F + 11 - 10 * scores), most)
-    return max(b for b in _BLOCKS if not blocks % b and (b == 1 or b * unit <= 1.1 * size)) * unit, unit, blocks * unit
+def _block_size(n, d, K, F, large=True):
+    "How many rows a block has, and a stretch."
+    number, blocks = _stretches(n, d, K + F, large)
+    size = _even(-(-n // (number * blocks)), K, F, large)
+    return size, blocks * size
 
 # %% ../nbs/12_speed.ipynb #fbc6bd4b
 @cache
@@ -411,10 +405,9 @@ def in_threads(
     return _take_turns(prepare, [items[t::parts] for t in range(parts)], min(cores(), most, parts) - 1)
 
 # %% ../nbs/12_speed.ipynb #e216a25b
-def _sizes(rows, size, unit):
-    "The blocks of a stretch: whole ones, then as many units as are left, then what is left."
-    units = rows % size // unit * unit
-    return [size] * (rows // size) + [b for b in (units, rows % unit) if b]
+def _sizes(rows, size):
+    "The blocks of a stretch: whole ones, and what is left."
+    return [size] * (rows // size) + [rows % size] * (rows % size > 0)
 
 def _one_at_a_time(make):
     "make(b), kept until another b is asked for; its room goes before the next one comes."
@@ -426,14 +419,14 @@ def _one_at_a_time(make):
         return held[b]
     return forms
 
-def _sum_stretches(forms, total, x, w, stretch, size, unit, starts): # forms: b → Form
+def _sum_stretches(forms, total, x, w, stretch, size, starts): # forms: b → Form
     "Add up the E-steps of the stretches that begin at `starts`: ℓ less peaks, S (K, F), rows that are too far out."
     loglik, S, far, strict = 0.0, 0.0, [np.arange(0)], False
     with np.errstate(all="ignore"): # of numbers beyond 10¹⁵⁰, which are too far out
         for at in starts:
             rows = slice(at, min(at + stretch, len(x)))
             n = rows.stop - at
-            part = forms, _sizes(n, size, unit), x[rows], None if w is None else w[rows], total[:n]
+            part = forms, _sizes(n, size), x[rows], None if w is None else w[rows], total[:n]
             found = stretch_e_step(*part, strict)
             if found is None: found = stretch_e_step(*part, strict=True)
             loglik, S = loglik + found[0], S + found[1]
@@ -480,18 +473,20 @@ def triangle_products(
             for at, a, b in second: s[at] += matmul(a, b).sum(axis=0)
         return S
     def ordered(S): return np.concatenate([S[:, :, 0], S[:, 1 + j, 1 + i]], axis=1) # the lower halves
-    return Form(densities, _totals(joint, cuts), sums, ordered, joint, scale, u, size)
+    return Form(densities, _totals(joint, cuts), sums, ordered, joint, scale, u)
 
 # %% ../nbs/12_speed.ipynb #abee59c3
-def _form(plan, dense, n, scores=False):
-    "What makes the form, the rows of a block, a unit and a stretch, and what `in_threads` is told: cost, most threads."
-    if isinstance(plan[0], tuple): return partial(triangle_products, plan, dense), (1008, 1008, 1008), (np.inf,)
+def _form(plan, dense, n):
+    "What makes the form, the rows of a block and of a stretch, and what `in_threads` is told: cost, most threads."
+    if isinstance(plan[0], tuple):
+        size = 4032 if n >= 16 * 4032 / 2 else 1008 # long calls, and still as many for each thread
+        return partial(triangle_products, plan, dense), (size, size), (np.inf,)
     (K, F), d = plan[0].shape, len(plan[2])
     cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 and _locked() else np.inf
     large = cost >= _WORTH
-    rows = _block_size(n, d, K, F, min(cores(), most) if large and _locked() else 1, large, scores)
-    def make(b): return products(plan, dense, b, b if b % rows[1] else rows[1], large)
-    return make, rows, (cost, most)
+    size, stretch = _block_size(n, d, K, F, large)
+    if large: most = min(most, max(int(max(0.9 * n * d, 1_300_000) / (size * (K + F + 1) + stretch)), 2)) # or rooms would outgrow the data
+    return lambda b: products(plan, dense, b, large), (size, stretch), (cost, most)
 
 def _adder(engine, x, w, plan, dense):
     "What adds up the rows, as `in_threads` wants it: prepare, items, and the rest."
@@ -501,10 +496,10 @@ def _adder(engine, x, w, plan, dense):
         K, F = plan[0].shape
         size = min(512 if F < 64 else 256, _alone(K, F) // 16 * 16)
         return lambda: partial(sum_blocks, x, w, plan, dense, size), range(0, n, size), 40 * n * K * (F + 20)
-    make, (size, unit, stretch), how = _form(plan, dense, n)
+    make, (size, stretch), how = _form(plan, dense, n)
     def prepare(): # a room for each thread
         total = np.empty(min(stretch, n), plan[2].dtype)
-        return partial(_sum_stretches, _one_at_a_time(make), total, x, w, stretch, size, unit)
+        return partial(_sum_stretches, _one_at_a_time(make), total, x, w, stretch, size)
     return prepare, range(0, n, stretch), *how
 
 # %% ../nbs/12_speed.ipynb #633bc061
@@ -533,17 +528,17 @@ def fast_e_step(
     return sum(logliks) + count * plan[1], m, far
 
 # %% ../nbs/12_speed.ipynb #57809308
-def _score_blocks(forms, peak, x, stretch, size, unit, keep, starts): # → rows that are too far out
+def _score_blocks(forms, peak, x, stretch, size, keep, starts): # → rows that are too far out
     "keep(rows, log_p, joint, scale) for the blocks of the stretches that begin at `starts`; see `fast_scores`."
     far = []
     with np.errstate(all="ignore"):
         for start in starts:
-            sizes, lift = _sizes(min(stretch, len(x) - start), size, unit), None
+            sizes, lift = _sizes(min(stretch, len(x) - start), size), None
             for b, at in zip(sizes, accumulate(sizes, initial=start)):
                 rows, form, joint = slice(at, at + b), None, None
                 form = forms(b)
                 joint = form.densities(x[rows].T)
-                if lift is None: lift = underflow(joint[:, :form.unit])
+                if lift is None: lift = underflow(joint)
                 if lift: np.maximum(joint, _LEAST[joint.dtype], out=joint)
                 total = np.empty(b, joint.dtype)
                 exp(joint, joint)
@@ -565,6 +560,6 @@ def fast_scores(
     wide = _wide(structure, x.shape[1], len(weights))
     plan = _plan(normal, weights, kind, wide, (_WIDE_LIMIT if wide else _LIMIT)[kind])
     if plan is None: return None
-    make, (size, unit, stretch), how = _form(plan, dense, len(x), scores=True)
-    prepare = lambda: partial(_score_blocks, _one_at_a_time(make), plan[1], x, stretch, size, unit, keep)
+    make, (size, stretch), how = _form(plan, dense, len(x))
+    prepare = lambda: partial(_score_blocks, _one_at_a_time(make), plan[1], x, stretch, size, keep)
     return np.sort(np.concatenate(in_threads(prepare, range(0, len(x), stretch), *how)))
