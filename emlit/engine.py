@@ -123,7 +123,7 @@ def _longest(K, F, large):
 @cache
 def _stripes(K, F):
     "The features in stripes of one height, for the second product: a tile of fewer of them may have more rows."
-    number = -(-F // max(512 // K, 1))
+    number = max(F // -(-512 // K), 1) # not so many that a product has fewer than 500 numbers, and keeps Python's lock
     height = -(-F // number)
     return [slice(f, min(f + height, F)) for f in range(0, F, height)]
 
@@ -328,16 +328,17 @@ def _locked():
     "Whether Python has its lock; builds of Python without it are called free-threaded."
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
-def _rows(n, d, width, large): # width: numbers that a row takes in a block
-    "About how many rows a block has."
+def _rows(n, d, width, large, scores): # width: numbers that a row takes in a block
+    "About how many rows a block has; for scores, of which nothing is added up, more."
     if not large: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
     numbers, least, most = _SHARED # longer calls meet less often; but the rooms of two threads are to be smaller than the data
     room = max(0.28 * n * d, 280_000 * min(d, 2))
+    if scores: return int(max(min(room / (width + 1), most), 1024))
     return int(max(min(room / (width + 11), max(numbers // (width + 1), least), most), 1024))
 
-def _stretches(n, d, width, large):
+def _stretches(n, d, width, large, scores):
     "How many stretches there are, and how many blocks in each: of the data alone, whatever the threads."
-    size = _rows(n, d, width, large)
+    size = _rows(n, d, width, large, scores)
     number = -(-n // (_BLOCKS[-1] * size))
     if large: number = max(number, 4) # not all rows in one: their sums are kept
     if 1 < number < 16: number += -number % 4 # as many for each thread
@@ -349,9 +350,9 @@ def _even(rows, K, F, large):
     return next(size for size in sizes if all(len(_cuts(size, *most)) == 1 for most in _longest(K, F, large)))
 
 @lru_cache(256)
-def _block_size(n, d, K, F, large=True):
+def _block_size(n, d, K, F, large=True, scores=False):
     "How many rows a block has, and a stretch."
-    number, blocks = _stretches(n, d, K + F, large)
+    number, blocks = _stretches(n, d, K + F, large, scores)
     size = _even(-(-n // (number * blocks)), K, F, large)
     return size, blocks * size
 
@@ -476,7 +477,7 @@ def triangle_products(
     return Form(densities, _totals(joint, cuts), sums, ordered, joint, scale, u)
 
 # %% ../nbs/12_speed.ipynb #abee59c3
-def _form(plan, dense, n):
+def _form(plan, dense, n, scores=False):
     "What makes the form, the rows of a block and of a stretch, and what `in_threads` is told: cost, most threads."
     if isinstance(plan[0], tuple):
         size = 4032 if n >= 16 * 4032 / 2 else 1008 # long calls, and still as many for each thread
@@ -484,7 +485,7 @@ def _form(plan, dense, n):
     (K, F), d = plan[0].shape, len(plan[2])
     cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 and _locked() else np.inf
     large = cost >= _WORTH
-    size, stretch = _block_size(n, d, K, F, large)
+    size, stretch = _block_size(n, d, K, F, large, scores)
     if large: most = min(most, max(int(max(0.9 * n * d, 1_300_000) / (size * (K + F + 1) + stretch)), 2)) # or rooms would outgrow the data
     return lambda b: products(plan, dense, b, large), (size, stretch), (cost, most)
 
@@ -560,6 +561,6 @@ def fast_scores(
     wide = _wide(structure, x.shape[1], len(weights))
     plan = _plan(normal, weights, kind, wide, (_WIDE_LIMIT if wide else _LIMIT)[kind])
     if plan is None: return None
-    make, (size, stretch), how = _form(plan, dense, len(x))
+    make, (size, stretch), how = _form(plan, dense, len(x), scores=True)
     prepare = lambda: partial(_score_blocks, _one_at_a_time(make), plan[1], x, stretch, size, keep)
     return np.sort(np.concatenate(in_threads(prepare, range(0, len(x), stretch), *how)))
