@@ -20,6 +20,7 @@ from pathlib import Path
 import cases
 import numpy as np
 import tasks
+from measure import machine, versions
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Theirs
 
@@ -71,7 +72,7 @@ def main(argv=None):
               f"seconds {row['emlit']['seconds']:.2f} and {row['scikit-learn']['seconds']:.2f}; one start: {row['emlit, one start']['reached']:.0%}", flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / ("tiny-starts.json" if args.tiny else "starts.json")
-    path.write_text(json.dumps({"n_init": n_init, "seeds": seeds, "rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"machine": machine(), "versions": versions(), "n_init": n_init, "seeds": seeds, "rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__": main()

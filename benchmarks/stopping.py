@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from measure import machine, versions
 from sklearn import datasets
 
 from emlit import Mixture, MultivariateNormal, acceleration, em, fit, fitting, scale_floor
@@ -115,7 +116,7 @@ def main():
     for r in table:
         print(f"| {r['tol']:.0e} | {100 * r['before']:.1f} % | {100 * r['after']:.1f} % | {r['steps_before']:.0f} | {r['steps_after']:.0f} | {r['e_steps_after']:.0f} |")
     if every == 1:
-        found = {"table": table, "runs": len(todo), "how": "one call of stopping.py", "cpu_seconds": round(time.process_time() - begun, 1)}
+        found = {"machine": machine(), "versions": versions(), "table": table, "runs": len(todo), "how": "one call of stopping.py", "cpu_seconds": round(time.process_time() - begun, 1)}
         (Path(__file__).parent / "results" / "stopping.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

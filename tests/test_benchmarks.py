@@ -91,9 +91,11 @@ def test_stored_results_say_where_they_come_from(path):
     text = path.read_text(encoding="utf-8")
     found = json.loads(text)
     assert {"processor", "cores", "memory_gib", "system", "python", "date"} == set(found["machine"])
-    assert found["load_before"] and found["load_after"] and found["goals"]
+    assert "numpy" in found["versions"]
     assert platform.node() not in text or len(platform.node()) < 4
     assert path.stat().st_size < 200_000
+    if "rows" in found or "table" in found: return # counts, not times beside peers
+    assert found["load_before"] and found["load_after"] and found["goals"]
     for row in found["iteration"]:
         assert row["peers"]["emlit"]["agrees"], row["name"]
 
