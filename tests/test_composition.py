@@ -20,6 +20,7 @@ from emlit import (Categorical, Chunks, Degenerate, Expectation, Family, Mixture
                    q_function, regress, select, standard_errors, starts)
 from emlit.mixture import frozen_names
 from emlit.uncertainty import suspicions
+from laplace import Laplace
 from linkage import Linkage
 
 matplotlib.use("Agg")
@@ -85,18 +86,6 @@ ERRORS = { # letter: words of a TypeError or ValueError
 
 
 # the families and models
-
-@dataclass(frozen=True, eq=False)
-class Laplace(Family):
-    "As in chapter 5: it declares its known centres, and no more."
-    centre: np.ndarray
-    scale: np.ndarray
-    constants = ("centre",)
-    def distance(self, x): return np.abs(np.asarray(x)[:, None] - self.centre)
-    def log_prob(self, x): return -self.distance(x) / self.scale - np.log(2 * self.scale)
-    def statistics(self, x, r): return Stats(r.sum(0), (r * self.distance(x)).sum(0))
-    def maximise(self, stats, freeze=(), prior=None): return self if "scale" in freeze else Laplace(self.centre, stats.total / stats.weight)
-    def sample(self, rng, n): return rng.laplace(self.centre, self.scale, (n, len(self.scale)))
 
 @dataclass(frozen=True, eq=False)
 class Faces(Family):

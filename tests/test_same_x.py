@@ -2,7 +2,6 @@
 
 What is right is what the plain array gives, or the table without the rows that do not count."""
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,32 +9,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from emlit import (Bernoulli, Categorical, Chunks, Family, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stats, Stream,
+from emlit import (Bernoulli, Categorical, Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stream,
                    Uniform, aic, bic, bootstrap, bootstrap_lrt, elbo, em, fit, icl, impute, incremental_em, match, multistart, online_em, plots, regress, select,
                    standard_errors)
-from emlit.chunks import e_step, sample
+from emlit.chunks import sample
 from emlit.families import scale_floor
 from emlit.missing import conditional, refuse_empty_columns
 from emlit.mixture import as_mixture
 from emlit.starts import kmeans, kmeans_plus_plus, random_responsibilities, sketch, start
 from emlit.uncertainty import suspicions
+from laplace import Laplace
 
 nan = np.nan
 rng = np.random.default_rng
-
-
-@dataclass(frozen=True, eq=False)
-class Laplace(Family):
-    "A family of one's own, with known centres."
-    centre: np.ndarray
-    scale: np.ndarray
-    constants = ("centre",)
-
-    def distance(self, x): return np.abs(np.asarray(x)[:, None] - self.centre)
-    def log_prob(self, x): return -self.distance(x) / self.scale - np.log(2 * self.scale)
-    def statistics(self, x, r): return Stats(r.sum(0), (r * self.distance(x)).sum(0))
-    def maximise(self, stats, freeze=(), prior=None): return Laplace(self.centre, stats.total / stats.weight)
-    def sample(self, rng, n): return rng.laplace(self.centre, self.scale, (n, len(self.scale)))
 
 
 def same(found, right):
