@@ -315,7 +315,7 @@ def _plan(normal, weights, dtype, wide, limit): # wide: triangles; limit: of κ
 _CACHE = 110_000       # numbers in a block: just below 1 MiB
 _ROWS = 2_048, 10_000  # rows in a block: enough for calls to pay, not too many for the cache
 _SHARED = 260_000, 18_000, 40_000 # numbers and rows in a block that threads share: as many numbers, but not fewer rows, nor more
-_BLOCKS = 1, 2, 3, 4, 6, 8, 10 # blocks in a stretch: numbers with divisors, so that threads may take several at once
+_BLOCKS = 1, 2, 3, 4, 6, 8, 10 # blocks in a stretch
 _WORTH = 2e8           # multiplications that are worth several threads: some milliseconds
 _PORTIONS = 8          # so many at most, for threads to take
 
