@@ -30,7 +30,7 @@ setup(
         "Topic :: Scientific/Engineering :: Mathematics",
     ],
     packages=find_packages(include=["emlit", "emlit.*"]),
-    package_data={"emlit": ["datasets/*"]},
+    package_data={"emlit": ["py.typed", "datasets/*"]},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
     extras_require={name: cfg[f"{name}_requirements"].split() for name in ("fast", "dask", "dev", "bench")},

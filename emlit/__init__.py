@@ -3,7 +3,8 @@
 `import emlit` loads NumPy and SciPy only. The other modules, and the estimators, are loaded when they are first used."""
 __version__ = "0.1.0"
 
-from importlib import import_module
+import pkgutil as _pkgutil
+from importlib import import_module as _import_module
 
 from emlit.bound import elbo, entropy, kl, q_function
 from emlit.chunks import Chunks
@@ -26,8 +27,17 @@ __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expe
            "regress", "scale_floor", "select", "squash", "standard_errors"]
 
 
+_LAZY = {name: "estimators" for name in ("GaussianMixture", "MixtureModel", "select")}
+
+
+def _modules(): return sorted(m.name for m in _pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
 def __getattr__(name):
     "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn, `emlit.compiled` needs numba."
-    if name in ("coins", "compiled", "data", "estimators", "plots", "starts"): return import_module(f"emlit.{name}")
-    if name in ("GaussianMixture", "MixtureModel", "select"): return getattr(import_module("emlit.estimators"), name)
+    if name in _LAZY: return getattr(_import_module(f"emlit.{_LAZY[name]}"), name)
+    if not name.startswith("_") and name in _modules(): return _import_module(f"emlit.{name}")
     raise AttributeError(f"module 'emlit' has no attribute {name!r}")
+
+
+def __dir__(): return sorted({*__all__, *_modules(), *(n for n in globals() if n.startswith("__"))})

@@ -1,6 +1,7 @@
 """What a user may count on: names, forms of input, frozen objects, families of one's own."""
 import copy
 import pickle
+import pkgutil
 import subprocess
 import sys
 from dataclasses import dataclass, FrozenInstanceError
@@ -41,11 +42,13 @@ def test_star_import_gives_every_public_name_and_nothing_else():
 def test_estimators_bring_scikit_learn_and_no_pictures(line):
     assert python(f"{line}; import sys; print([m in sys.modules for m in ('sklearn', 'matplotlib', 'plotly')])") == "[True, False, False]"
 
-@pytest.mark.parametrize("module", ["acceleration", "bound", "checks", "chunks", "coins", "compiled", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "online", "plots", "priors", "selection", "squashing", "starts", "uncertainty"])
+MODULES = [m.name for m in pkgutil.iter_modules(emlit.__path__) if not m.name.startswith("_")]
+
+@pytest.mark.parametrize("module", MODULES)
 def test_modules_are_at_hand_after_import_emlit(module):
     python(f"import emlit; emlit.{module}")
 
-@pytest.mark.parametrize("module", ["acceleration", "bound", "chunks", "coins", "compiled", "data", "engine", "estimators", "families", "fitting", "missing", "mixture", "online", "plots", "priors", "selection", "squashing", "starts", "uncertainty"])
+@pytest.mark.parametrize("module", MODULES)
 def test_no_module_hides_a_public_name(module):
     assert module not in emlit.__all__
 

@@ -80,11 +80,16 @@ def test_import_is_light():
 
 
 def test_no_module_hides_a_public_name():
-    modules = {m.name for m in pkgutil.iter_modules(emlit.__path__) if not m.name.startswith("_")}
-    names = set()
-    for m in modules:
-        names |= set(getattr(importlib.import_module(f"emlit.{m}"), "__all__", []))
-    assert not modules & names
+    names, within = {}, {}  # of each package: what its modules export, and what its modules are called
+    for m in pkgutil.walk_packages(emlit.__path__, "emlit."):
+        package, _, name = m.name.rpartition(".")
+        if name.startswith("_"): continue
+        within.setdefault(package, set()).add(name)
+        while package:
+            names.setdefault(package, set()).update(getattr(importlib.import_module(m.name), "__all__", []))
+            package = package.rpartition(".")[0]
+    hidden = {p: within[p] & names[p] for p in within if within[p] & names[p]}
+    assert not hidden, "a package holds a module and a function of the same name, and only one of them can be reached"
 
 
 def test_package_is_imported_from_here():
@@ -96,9 +101,10 @@ def test_package_is_imported_from_here():
 def test_notebooks_are_listed_in_reading_order():
     config = (ROOT / "_quarto.yml").read_text()
     listed = re.findall(r"-\s+(\w+\.ipynb)", config)
-    assert sorted(listed[1:]) == listed[1:] and listed[0] == "index.ipynb"
-    assert set(listed) == set(BOOKS), "the sidebar in _quarto.yml and nbs/ name different notebooks"
-    assert all(re.fullmatch(r"index\.ipynb|\d\d[a-z]?_[a-z0-9]+\.ipynb", n) for n in BOOKS)
+    course = [n for n in listed if CHAPTER.match(n)]
+    assert listed[0] == "index.ipynb" and course == sorted(course)
+    assert sorted(listed) == sorted(BOOKS), "the sidebar in _quarto.yml and nbs/ name different notebooks"
+    assert all(re.fullmatch(r"index\.ipynb|(\d\d[a-z]?|inside|use)_[a-z0-9_]+\.ipynb", n) for n in BOOKS)
 
 
 @each_notebook

@@ -103,7 +103,7 @@ def test_select_warns_of_no_cell(n_jobs):
     assert found.table[0]["reason"] == "max_iter"
 
 def test_nothing_in_the_package_touches_what_the_process_shares():
-    for path in Path(emlit.__file__).parent.glob("*.py"):
+    for path in Path(emlit.__file__).parent.rglob("*.py"):
         text = path.read_text()
         for word in ("catch_warnings", "simplefilter", "filterwarnings", "seterr(", ".limit(", "threadpool_limits", "set_num_threads", "random.seed"):
             assert word not in text, f"{word} in {path.name}"

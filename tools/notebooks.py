@@ -98,7 +98,7 @@ def execute_all(paths, workers=None):
             for job in as_completed(jobs):
                 path = jobs[job]
                 done[path], seconds = job.result()
-                print(f"  {len(done):2d}/{len(paths)}  {path.name:24s} {seconds:5.1f} s", flush=True)
+                print(f"  {len(done):2d}/{len(paths)}  {path.name:32s} {seconds:5.1f} s", flush=True)
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
