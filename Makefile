@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup site serve test check notebooks bench fuzz clean
+.PHONY: help setup site serve page unit check test notebooks bench fuzz clean
 
 help:  ## show this list
 	@echo "emlit: what make can do"
@@ -36,6 +36,13 @@ PORT ?= 8000
 serve: site  ## build the site and show it at http://localhost:8000 (or PORT=…)
 	@echo "Open http://localhost:$(PORT)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _docs $(PORT)
+
+page: $(READY)  ## one page, run and rendered into _docs/: make page NAME=coins (a part of its name is enough)
+	@test -n "$(NAME)" || { echo "Which page? For instance: make page NAME=coins"; exit 1; }
+	@$(BIN)/python tools/build.py "$(NAME)"
+
+unit: $(READY)  ## the package alone, within a minute: no site, no browser, no network, no notebooks
+	@$(BIN)/python -m pytest -q -m "not slow and not browser and not notebook and not network" -n $(or $(JOBS),2) --dist worksteal
 
 test: $(READY)  ## everything: notebooks, package, export, wheel, README, and the site in a browser (JOBS=1: one test at a time)
 	@$(MAKE) --no-print-directory site

@@ -1,6 +1,7 @@
 "The fast checks (make check): everything is exported, clean, up to date, and as CONTRIBUTING.md says."
 
 import ast
+import copy
 import filecmp
 import importlib
 import pkgutil
@@ -167,6 +168,30 @@ def test_cells_are_short(name):
     assert not long, "at most 25 lines of code, 60 for a class"
     if counts:
         assert statistics.median(n for _, n, _ in counts) <= 5, "half of the cells have at most five lines"
+
+
+# grows until it is BOOKS
+TIDY = ["02_bound.ipynb", "12c_compiled.ipynb", "12d_squashing.ipynb", "16_scale.ipynb", "inside_contracts.ipynb"]
+
+
+@pytest.fixture(scope="module")
+def lint(tmp_path_factory):
+    "What ruff says of the code in the notebooks, without their options (captions are long): {name: lines}."
+    folder = tmp_path_factory.mktemp("lint")
+    for name, nb in BOOKS.items():
+        nb = copy.deepcopy(nb)
+        for cell in nb.cells:
+            cell.source = "\n".join(re.sub(r"^#\|.*", "", s) for s in cell.source.split("\n"))
+        nbformat.write(nb, folder / name)
+    done = subprocess.run([Path(sys.executable).parent / "ruff", "check", "--no-cache", "--config", ROOT / "pyproject.toml", "--output-format", "concise", "."],
+                          cwd=folder, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    return {name: [s for s in done.stdout.splitlines() if s.startswith(f"{name}:")] for name in BOOKS}
+
+
+@pytest.mark.parametrize("name", [n for n in BOOKS if n in TIDY])
+def test_code_is_tidy(lint, name):
+    assert not lint[name], "see [tool.ruff] in pyproject.toml: lines of at most 100 characters, and no import in vain"
 
 
 @each_notebook

@@ -1,8 +1,9 @@
 """Build the site into _docs/: run a copy of every notebook, render the copies, make the result stand on its own.
 
 The renderer is Quarto where there is one, otherwise smalldocs. Everything happens in _build/;
-_docs/ is replaced at the end, when nothing can fail any more."""
+_docs/ is replaced at the end, when nothing can fail any more. `build.py NAME` does so for one page alone."""
 
+import argparse
 import html
 import importlib.metadata
 import os
@@ -216,26 +217,62 @@ def swap(site):
     shutil.rmtree(BUILD)
 
 
+def put_page(site, name):
+    "Put one page into _docs/, with what it loads; the other pages and the search stay as they are."
+    DOCS.mkdir(exist_ok=True)
+    for part in site.iterdir():
+        if part.name == name or not (part.suffix in (".html", ".json", ".xml") or part.name == "notebooks"):
+            (shutil.copytree if part.is_dir() else shutil.copy)(part, DOCS / part.name, **({"dirs_exist_ok": True} if part.is_dir() else {}))
+    (DOCS / "notebooks").mkdir(exist_ok=True)
+    for nb in (site / "notebooks").glob(f"*{Path(name).stem}.ipynb"):
+        shutil.copy(nb, DOCS / "notebooks")
+    shutil.rmtree(BUILD)
+
+
+def find(part, paths):
+    "The one notebook whose name is, or holds, `part`; exits with the names that there are if it is none or several."
+    page = lambda p: NUMBERED.sub(r"\1", p.name).removesuffix(".ipynb")
+    same = [p for p in paths if part in (p.name, p.stem, page(p))]
+    found = same or [p for p in paths if part.lower() in p.stem.lower()]
+    if len(found) == 1: return found[0]
+    names = ", ".join(page(p) for p in found or paths)
+    sys.exit(f"NAME={part} may mean several pages: {names}." if found else
+             f"NAME must be a page's name or a part of it, such as NAME=coins; got {part!r}. The pages: {names}.")
+
+
+def run(paths, one=None):
+    "Execute notebooks, and return them by path: all of them, or one and of the others the title alone."
+    try:
+        executed = execute_all([one] if one else paths)
+    except CellFailed as e:
+        sys.exit(f"\nNothing was built: a cell failed{', _docs/ is as it was' if DOCS.exists() else ''}.\n{e}")
+    for path in set(paths) - set(executed):
+        executed[path] = nbformat.read(path, as_version=4)
+        executed[path].cells = executed[path].cells[:1]
+    return executed
+
+
 def main():
-    start, renderer = time.time(), check_tools()
+    parser = argparse.ArgumentParser(description="Build the site into _docs/, or one page of it.")
+    parser.add_argument("page", nargs="?", help="a page, by a part of its name; all by default")
+    part, start, renderer = parser.parse_args().page, time.time(), check_tools()
+    one = find(part, sorted((ROOT / "nbs").glob("*.ipynb"))) if part else None
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir()
     copy = BUILD / "run"
     shutil.copytree(ROOT / "nbs", copy)
-    try:
-        executed = execute_all(sorted(copy.glob("*.ipynb")))
-    except CellFailed as e:
-        sys.exit(f"\nThe site was not built: a cell failed{', _docs/ is as it was' if DOCS.exists() else ''}.\n{e}")
+    executed = run(sorted(copy.glob("*.ipynb")), one and copy / one.name)
     print(f"Rendering with {renderer} …", flush=True)
     try:
         site = render(copy_project(executed), renderer)
     except subprocess.CalledProcessError as e:
-        sys.exit(f"{e.stdout or ''}{e.stderr or ''}\nThe site was not built: {renderer} failed with status {e.returncode}.")
+        sys.exit(f"{e.stdout or ''}{e.stderr or ''}\nNothing was built: {renderer} failed with status {e.returncode}.")
     add_libraries(site)
     localise(site)
     (site / ".nojekyll").touch()
-    swap(site)
-    print(f"The site is ready after {time.time() - start:.0f} s: {DOCS / 'index.html'}")
+    name = NUMBERED.sub(r"\1", one.name).replace(".ipynb", ".html") if one else "index.html"
+    put_page(site, name) if one else swap(site)
+    print(f"The {'page' if one else 'site'} is ready after {time.time() - start:.0f} s: {DOCS / name}")
 
 
 if __name__ == "__main__":

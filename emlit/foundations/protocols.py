@@ -13,7 +13,7 @@ import numpy as np
 # %% ../../nbs/inside_contracts.ipynb #e393218d
 @runtime_checkable
 class Statistics(Protocol):
-    "Expected sufficient statistics: `a + b` joins two parts of the data, `c * a` counts each row c times."
+    "Expected statistics: `a + b` joins two parts of the data, `c * a` counts rows c times."
     def __add__(self, other): ...
     def __rmul__(self, c): ...
 
@@ -22,11 +22,11 @@ class Statistics(Protocol):
 class Family(Protocol):
     "K distributions of one kind. It never changes: `maximise` returns a new one."
     def log_prob(self, x) -> np.ndarray:
-        "(n, K): the log density of each row under each component, in nats; −inf where it is impossible."
+        "(n, K): log densities of each row under each component; −inf where it is impossible."
     def statistics(self, x, r) -> Statistics:
-        "The sums over rows that `maximise` needs; `r`, (n, K), says how much each row counts for each component."
+        "The sums over rows that `maximise` needs; a row counts r, (n, K), for each component."
     def maximise(self, stats, freeze=()) -> "Family":
-        "The family under which data of these statistics are most likely; parameters in `freeze` stay as they are."
+        "The family under which such data are most likely; parameters in `freeze` stay."
     def sample(self, rng, n) -> np.ndarray:
         "n draws of each component: (n, K) or (n, K, d)."
     def parameters(self) -> dict:
@@ -39,7 +39,7 @@ class Family(Protocol):
 class Model(Protocol):
     "Anything with an E-step and an M-step. It never changes: `m_step` returns a new one."
     def e_step(self, x, sample_weight=None) -> Statistics:
-        "The expected statistics of these rows; their `loglik` is the log-likelihood of the rows under *this* model."
+        "The rows' expected statistics; their `loglik` is that of the rows under *this* model."
     def m_step(self, expectation, freeze=()) -> "Model":
         "The model that maximises Q, with the parameters named in `freeze` held still."
     def parameters(self) -> dict:
@@ -57,7 +57,7 @@ class Source(Protocol):
     def count(self) -> int:
         "How many rows there are."
     def total(self, work) -> Any:
-        "Σ work(x, sample_weight) over the parts, added in an order that does not change from call to call."
+        "Σ work(x, sample_weight) over the parts, always added in the same order."
     def e_step(self, model, **options) -> Statistics:
         "The model's E-step of all rows."
 
@@ -66,7 +66,7 @@ class Source(Protocol):
 class Kernel(Protocol):
     "How one batch is summed, offered by a family that knows a faster way than row by row."
     def __call__(self, x, w) -> tuple:
-        "The log-likelihood, the statistics, and the numbers of the rows that it leaves to the exact way."
+        "The log-likelihood, the statistics, and which rows it leaves to the exact way."
 
 # %% ../../nbs/inside_contracts.ipynb #6d998939
 @runtime_checkable
@@ -75,7 +75,9 @@ class StoppingRule(Protocol):
     def init(self) -> Any:
         "The state before the first model."
     def step(self, state, objective, n) -> tuple:
-        "The next state, and the reason why the run is over, or None. `objective` is that of the model now, `n` the number of rows."
+        """The next state, and the reason why the run is over, or None.
+
+        `objective` is that of the model now, `n` the number of rows."""
 
 # %% ../../nbs/inside_contracts.ipynb #cb11ef9c
 @runtime_checkable
