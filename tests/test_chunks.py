@@ -492,9 +492,9 @@ def test_incremental_em_learns_after_one_pass_at_the_latest():
 
 
 def test_a_sample_of_wide_rows_is_small():
-    from emlit.estimators import _sample_size
-    assert _sample_size(Chunks([np.zeros((1, 10_000))]), 3) == 5_000
-    assert _sample_size(Chunks([np.zeros((1, 2))]), 3) == 53_000
+    from emlit.estimators.tables import sample_size
+    assert sample_size(Chunks([np.zeros((1, 10_000))]), 3) == 5_000
+    assert sample_size(Chunks([np.zeros((1, 2))]), 3) == 53_000
 
 
 def test_a_sample_of_many_parts_keeps_no_more_than_it_must():
