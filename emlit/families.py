@@ -64,8 +64,39 @@ class Degenerate(ValueError):
 @cache
 def _field_names(kind): return tuple(f.name for f in fields(kind)) # of a dataclass; asked in every step
 
+# %% ../nbs/04_families.ipynb #e0a1b2c3
+class _Computed:
+    "What a family knows of how it is best computed. The defaults suit every family."
+    row_cost = 200 # multiplications that take as long as one density: mostly its exponential
+
+    def log_prob_read(self, x):
+        "`log_prob` of rows that `check` has read."
+        return self.log_prob(x)
+
+    def statistics_read(self, x, r):
+        "`statistics` of rows that `check` has read."
+        return self.statistics(x, r)
+
+    def kernel(self, weights, dtype=float, engine="numpy"): # (K,); float64 or float32; "numpy" or "numba"
+        """A fast E-step of a mixture of this block alone, kernel(x, w) → (ℓ, Stats, rows left to the exact way).
+
+        None, here or from the kernel, where there is none, or rounding would cost it too much."""
+        return None
+
+    def score_kernel(self, weights): # (K,)
+        """The same for scores, kernel(x, keep) → rows left to the exact way.
+
+        It calls keep(rows, log p, exponentials (K, b), what makes responsibilities of them), block by block."""
+        return None
+
+    def conditioning(self, weights, eps) -> float:
+        """What rounding may cost ℓ, in nats a row, beyond what the size of ℓ explains: nothing, as by default.
+
+        `weights`: (K,), or None where other blocks stand beside this one; `eps`: of the precision of the E-step."""
+        return 0.0
+
 # %% ../nbs/04_families.ipynb #38c0daba
-class _Declared:
+class _Declared(_Computed):
     "What a family knows of its parameters, constants and observations. A subclass declares it."
     constraints = {} # name of a parameter → its kind
     shared = None # names of fields; None: undeclared
@@ -1271,9 +1302,33 @@ def _log_normal(x, mean, std): # x: (n, d); mean and std: (K, d)
         np.einsum("ij,ij->j", z, z, out=out)
     return -0.5 * squares.T - np.log(std).sum(1) - 0.5 * x.shape[1] * np.log(2 * np.pi)
 
+# %% ../nbs/04_families.ipynb #e0a1b2c5
+class _Quadratic:
+    "A family whose log-densities are quadratic functions of x, as far as no subclass changes them."
+    def kernel(self, weights, dtype=float, engine="numpy"):
+        return _engine().e_step_kernel(self.quadratic_form(), weights, dtype, engine) if self.quadratic else None
+
+    def score_kernel(self, weights):
+        return _engine().score_kernel(self.quadratic_form(), weights) if self.quadratic else None
+
+    def conditioning(self, weights, eps) -> float:
+        "κ ε of equation (12.6), where the block stands alone and may be multiplied out."
+        if weights is None or not self.quadratic: return 0.0
+        form = self.quadratic_form()
+        mean = form.mean.reshape(form.std.shape)
+        return eps * min(_engine().cancellation(_engine().precisions(form)[0], mean - weights @ mean, form.std), 1e7)
+
+def _engine(): # the engine still imports this module
+    import emlit.engine
+    return emlit.engine
+
+def _defines(kind, family, *names):
+    "Whether the family does these things as its base `kind` does them."
+    return all(getattr(type(family), name) is getattr(kind, name) for name in names)
+
 # %% ../nbs/04_families.ipynb #ec61febc
 @dataclass(frozen=True, eq=False, repr=False)
-class Normal(Univariate):
+class Normal(_Quadratic, Univariate):
     """The bell curve. Its second parameter is the standard deviation, not the variance.
 
     Raises ValueError for a std that is not above 0, and for an x that is not finite
@@ -1292,7 +1347,12 @@ class Normal(Univariate):
         if self.floor is not None: _set(self, floor=_as_floor(self.floor, (), self.mean.shape[1:]))
 
     @property
-    def quadratic(self) -> bool: return type(self).log_prob is Normal.log_prob
+    def quadratic(self) -> bool: return _defines(Normal, self, "log_prob", "statistics")
+
+    def quadratic_form(self):
+        "What `emlit.engine` needs to know: independent columns."
+        return _engine().QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
+
     def _sizes(self, k): return {"mean": self.std[k], "std": self.std[k]}
     def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
 
@@ -1455,7 +1515,7 @@ def _as_structure(name):
     raise (ValueError if isinstance(name, str) else TypeError)(f"structure must be one of {', '.join(known)}; got {name!r}")
 
 # %% ../nbs/04_families.ipynb #c2a83d5e
-class _Factored(Family):
+class _Factored(_Quadratic, Family):
     "A family that keeps a factor `_scale` of its covariance, and what it knows of that."
     discrete = False
     @property
@@ -1465,7 +1525,7 @@ class _Factored(Family):
     @property
     def event_shape(self) -> tuple: return self.mean.shape[1:]
     @property
-    def quadratic(self) -> bool: return type(self).log_prob is MultivariateNormal.log_prob
+    def quadratic(self) -> bool: return _defines(MultivariateNormal, self, "log_prob", "statistics")
     @property
     def _dense(self) -> bool: return self.structure in ("full", "tied")
 
@@ -1475,6 +1535,28 @@ class _Factored(Family):
         own, cov = (self._scale, self.cov) if "cov" in self.shared else (self._scale[k], self.cov[k])
         if name == "cov": return _symmetric(own) if self._dense else _each(np.ravel(cov))
         return (own.T, np.arange(len(own))) if self._dense else _each(np.broadcast_to(own, self.event_shape))
+
+    @property
+    def row_cost(self) -> int: return 200 + 4 * self.mean.shape[1]**2
+    def log_prob_read(self, x): return self._log_prob(x)
+    def statistics_read(self, x, r): return self._statistics(x, r)
+
+    def quadratic_form(self):
+        "What `emlit.engine` needs to know: means, standard deviations, and the inverses of the factors."
+        shape, W = self.mean.shape, self._inverse if self._dense else None
+        if not self._dense: std = _as_table(self._scale, self.structure, shape)
+        else: std = np.broadcast_to(np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1)), shape)
+        return _engine().QuadraticForm(self.mean, std, W)
+
+    def conditioning(self, weights, eps) -> float:
+        "The same, and what the smallest eigenvalue of the correlations and the size of the means do."
+        worst, fine = super().conditioning(weights, eps), np.finfo(float).eps
+        if not self._dense: return worst
+        std = np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
+        correlation = self.cov / std[..., None] / std[..., None, :]
+        least = max(np.linalg.eigvalsh(correlation).min(), fine)
+        mean = np.max(np.spacing(np.abs(self.mean)) / std) / np.sqrt(least)
+        return max(worst, 64 * self.cov.shape[-1] * fine / least, 8 * mean)
 
     def log_spread(self) -> np.ndarray: # (K,)
         "log |Σ_k| / 2d."

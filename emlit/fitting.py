@@ -17,8 +17,7 @@ import numpy as np
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .checks import as_array, as_count, as_dtype, as_fitted, as_flag, as_sample_weight, as_tolerance, counting
 from .chunks import Chunks, e_step
-from .engine import cancellation, precisions
-from .families import Degenerate, MultivariateNormal, Normal, _calm
+from .families import Degenerate, Family, _calm
 from .missing import as_labels, refuse_empty_columns
 from .mixture import Mixture, _estimated, frozen_names, observations
 from .squashing import Squashed
@@ -269,26 +268,12 @@ def _stop(objective, n, tol, slowest=0.0, eps=_EPS):
     return "converged" if left > 0 or fine else "stalled"
 
 # %% ../nbs/03_em.ipynb #f086a1f3
-def _multiplied_out(model, eps):
-    "What the fast form of the E-step may lose, in nats a row: κ ε (ch. 12)."
-    blocks = getattr(model, "components", ())
-    if len(blocks) != 1 or type(blocks[0]) not in (Normal, MultivariateNormal):
-        return 0.0
-    mean = blocks[0].mean.reshape(model.n_components, -1)
-    P, _, std = precisions(blocks[0])
-    return eps * min(cancellation(P, mean - model.weights @ mean, std), 1e7)
-
 def _blur(model, single=_EPS): # single: of the precision of the E-step
     "What rounding may do to ℓ beside `_harmless`, in nats a row."
-    worst, eps = _multiplied_out(model, single), _EPS
-    for b in getattr(model, "components", ()):
-        if getattr(b, "structure", None) not in ("full", "tied"): continue
-        std = np.sqrt(np.diagonal(b.cov, axis1=-2, axis2=-1))
-        correlation = b.cov / std[..., None] / std[..., None, :]
-        least = max(np.linalg.eigvalsh(correlation).min(), eps)
-        mean = np.max(np.spacing(np.abs(b.mean)) / std) / np.sqrt(least)
-        worst = max(worst, 64 * b.cov.shape[-1] * eps / least, 8 * mean)
-    return worst
+    blocks = getattr(model, "components", ())
+    weights = getattr(model, "weights", None) if len(blocks) == 1 else None
+    return max([b.conditioning(weights, single) for b in blocks
+                if isinstance(b, Family)], default=0.0)
 
 # %% ../nbs/03_em.ipynb #4415c015
 def _harmless(loglik, n, eps=_EPS):

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 import emlit.engine
 import emlit.models.mixture
 from emlit import GaussianMixture, Mixture, MultivariateNormal, Normal, Poisson, fit
-from emlit.engine import fast_e_step
+from emlit.engine import QuadraticForm
 from emlit.starts import kmeans, start
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -32,10 +32,14 @@ def problem(structure, n=4000, d=3, K=4, seed=0, shift=0.0, scale=1.0, spread=2.
 
 def careful(model, x, w=None): return emlit.models.mixture._e_step_exact(model, x, w, range(len(x)))
 
+def fused(model, x, w=None, dtype="float64", engine="numpy"):
+    "What the kernel of the only block finds; None where there is none, or it is not to be trusted."
+    kernel = model.components[0].kernel(model.weights, np.dtype(dtype), engine)
+    return kernel and kernel(x, w)
+
 def is_fast(model, x, w=None, dtype="float64"):
     "Whether the fast form is used; by both engines, or by none."
-    found = [fast_e_step(model.components[0], model.weights, x, w, np.dtype(dtype), engine)
-             for engine in (ENGINES if dtype == "float64" else ["numpy"])]
+    found = [fused(model, x, w, dtype, engine) for engine in (ENGINES if dtype == "float64" else ["numpy"])]
     used = [f is not None and len(f[2]) < len(x) for f in found]
     assert len(set(used)) == 1
     return used[0]
@@ -82,14 +86,15 @@ def test_triangles_are_careful(d, weighted):
     far = x.copy()
     far[3] = 1e4 # is left out, and added with care
     if weighted: w[3] = 1
-    assert len(fast_e_step(model.components[0], model.weights, far, w)[2]) == 1
+    assert len(fused(model, far, w)[2]) == 1
     assert_same(model, far, w)
 
 
 @pytest.mark.parametrize("d, K, wide", [(19, 1, False), (20, 6, True), (20, 7, False), (48, 16, False), (49, 16, True), (64, 100, True)])
 def test_triangles_are_for_many_columns_and_few_components(d, K, wide):
-    assert emlit.engine._wide("full", d, K) == wide
-    assert not emlit.engine._wide("tied", d, K)
+    form = QuadraticForm(np.zeros((K, d)), np.ones((K, d)), np.tile(np.eye(d), (K, 1, 1)))
+    assert emlit.engine._wide(form) == wide
+    assert not emlit.engine._wide(form._replace(whitening=np.eye(d)))
 
 
 def test_triangles_in_single_precision():
@@ -161,7 +166,7 @@ def test_a_component_that_shrinks_in_one_step_is_seen_in_the_moments():
 def test_outliers_are_left_out_and_added(far):
     x, model = problem("full")
     x[17] += far
-    found = fast_e_step(model.components[0], model.weights, x)
+    found = fused(model, x)
     assert found is None or 17 in found[2]
     assert_same(model, x)
 
@@ -173,7 +178,7 @@ def test_rows_that_are_too_far_out_wherever_they_stand(monkeypatch, threads, row
     x, model = problem("full", n=300_000, d=2, K=8)
     x[rows] += 1e5
     w = np.random.default_rng(3).random(len(x)) if weighted else None
-    assert fast_e_step(model.components[0], model.weights, x, w)[2].tolist() == list(rows)
+    assert fused(model, x, w)[2].tolist() == list(rows)
     assert_same(model, x, w)
 
 @pytest.mark.parametrize("K", [3, 8]) # fewer components than features, and more
@@ -198,7 +203,7 @@ def test_stretches_of_any_length():
     x, model = problem("full", n=5000, K=8, d=2)
     right = careful(model, x)
     for wide, make in ((False, emlit.engine.products), (True, emlit.engine.triangle_products)):
-        plan = emlit.engine._plan(model.components[0], model.weights, np.dtype(float), wide, 1e5)
+        plan = emlit.engine._plan(model.components[0].quadratic_form(), model.weights, np.dtype(float), wide, 1e5)
         for size, blocks in ((528, 3), (528, 1), (5000, 1), (4999, 1), (6000, 2), (1, 700), (1250, 2)):
             forms, total = (lambda b: make(plan, True, b)), np.empty(min(size * blocks, 5000))
             loglik, S, far = emlit.engine._sum_stretches(forms, total, x, None, size * blocks, size, range(0, 5000, size * blocks))
@@ -369,9 +374,14 @@ def one_by_one(model, x):
 def assert_scores(model, x, fast=True, rtol=1e-12):
     used = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emlit.models.mixture, "fast_scores", lambda *args: used.append(emlit.engine.fast_scores(*args)) or used[-1])
+        kind, made = type(model.components[0]), type(model.components[0]).score_kernel
+        def watched(block, weights):
+            kernel = made(block, weights)
+            return lambda x, keep: used.append(kernel and kernel(x, keep)) or used[-1]
+        patch.setattr(kind, "score_kernel", watched)
         log_p, r, labels = model.log_prob(x), model.responsibilities(x), model.predict(x)
-    assert [u is not None and len(u) < len(x) for u in used] == ([fast] * 3 if fast is not None else [])
+    if fast is None: assert not any(u is not None for u in used) # a family without a kernel, or several blocks
+    else: assert [u is not None and len(u) < len(x) for u in used] == [fast] * 3
     right, joint = one_by_one(model, x)
     assert_allclose(log_p, right, rtol=rtol, atol=1e-10)
     assert_allclose(r, np.exp(joint - right[:, None]), rtol=1e-8, atol=1e-13)

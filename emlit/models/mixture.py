@@ -13,8 +13,8 @@ import numpy as np
 
 from ..checks import (as_array, as_count, as_distribution, as_dtype, as_engine, as_fitted, as_model, as_rng,
                           as_sample_weight, counting, require)
-from ..engine import fast_e_step, fast_scores, in_threads
-from ..families import Degenerate, Family, MultivariateNormal, Normal, _as_totals, _calm, _each_row, _frozen_array
+from ..engine import in_threads
+from ..families import Degenerate, Family, _as_totals, _calm, _each_row, _frozen_array
 from .freezing import _check_changes, _in_block, frozen_names
 
 # %% ../../nbs/05_mixture.ipynb #aa7b77e6
@@ -107,15 +107,10 @@ def _inside(blocks, x):
 # %% ../../nbs/05_mixture.ipynb #2ddaf9dc
 def _log_f(block, x):
     "The block's log-densities; NumPy would stretch a wrong shape, such as (n,), to fit."
-    if type(block) is MultivariateNormal: return block._log_prob(x) # which need not read x again
-    log_f = block.log_prob(x)
+    log_f = block.log_prob_read(x)
     if np.shape(log_f) == (len(x), block.n_components): return log_f
     raise ValueError(f"{type(block).__name__}.log_prob must return shape {(len(x), block.n_components)}, "
                      f"a column for each component; got {np.shape(log_f)}")
-
-def _statistics(block, x, r):
-    "The block's statistics of rows that were read."
-    return block._statistics(x, r) if type(block) is MultivariateNormal else block.statistics(x, r)
 
 # %% ../../nbs/05_mixture.ipynb #a805f82e
 def _log_joint(mixture, x, inside):
@@ -152,7 +147,7 @@ def _e_step(mixture, x, w, rows):
     ends = np.cumsum([b.n_components for b in mixture.components[:-1]])
     parts = zip(mixture.components, inside, np.split(r, ends, axis=1) if len(ends) else [r])
     loglik = float(log_p.sum() if w is None else (w * log_p).sum())
-    return Expectation(loglik, tuple(_statistics(b, x[seen], r_b[seen]) for b, seen, r_b in parts))
+    return Expectation(loglik, tuple(b.statistics_read(x[seen], r_b[seen]) for b, seen, r_b in parts))
 
 # %% ../../nbs/05_mixture.ipynb #e1f0c9a4
 def _e_step_exact(mixture, x, w, rows):
@@ -160,18 +155,18 @@ def _e_step_exact(mixture, x, w, rows):
     if w is not None and not w[rows].all(): rows = np.asarray(rows)[w[rows] > 0]
     K, d = mixture.n_components, x[0].size
     work = lambda slices: sum(_e_step(mixture, x, w, part) for part in slices)
-    normal = isinstance(mixture.components[0], MultivariateNormal)
-    cost = 200 + 4 * d * d * normal # of a row and component; an exponential takes as long as many multiplications
-    return sum(in_threads(lambda: work, _slices(rows, K + d), len(rows) * K * cost))
+    cost = len(rows) * K * mixture.components[0].row_cost
+    return sum(in_threads(lambda: work, _slices(rows, K + d), cost))
 
 # %% ../../nbs/05_mixture.ipynb #93d02bb8
 def _e_step_fast(mixture, x, w, dtype, engine="numpy"):
-    "The E-step of a mixture of normals by two matrix products; None where it is not safe, or not worth while."
-    normal = mixture.components[0]
-    if len(mixture.components) > 1 or type(normal) not in (Normal, MultivariateNormal): return None
-    if x.size + len(x) * mixture.n_components < _FEW: return None
-    found = fast_e_step(normal, mixture.weights, x, w, dtype, engine)
-    if found is None and dtype == np.float32: found = fast_e_step(normal, mixture.weights, x, w) # the next best
+    "The E-step by the kernel of the only block; None where it has none, or it is not safe, or not worth while."
+    if len(mixture.components) > 1 or x.size + len(x) * mixture.n_components < _FEW: return None
+    block, found = mixture.components[0], None
+    for kind in dict.fromkeys([np.dtype(dtype), np.dtype(float)]): # double precision is the next best
+        kernel = block.kernel(mixture.weights, kind, engine)
+        found = kernel and kernel(x, w)
+        if found is not None: break
     if found is None: return None
     loglik, stats, far = found
     if w is not None: far = far[w[far] > 0]
@@ -199,7 +194,7 @@ def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
     "What is asked for of each row."
     if not (labels is None and missing is None): return _CAREFUL[what](mixture.log_joint(x, labels, missing), None)
     x = mixture.check(x)
-    K, normal = mixture.n_components, mixture.components[0]
+    K, block = mixture.n_components, mixture.components[0]
     out = np.empty((len(x), K) if what == "responsibilities" else len(x), int if what == "predict" else float)
     def careful(slices):
         for part in slices:
@@ -208,8 +203,9 @@ def _scores(mixture, x, what, labels, missing): # what: a name in _FAST
             out[rows] = _CAREFUL[what](joint, part)
     def keep(rows, *found): out[rows] = _FAST[what](*found)
     width, far = K + x[0].size, None
-    if len(x) * width >= _FEW and len(mixture.components) == 1 and type(normal) in (Normal, MultivariateNormal):
-        far = fast_scores(normal, mixture.weights, x, keep)
+    if len(x) * width >= _FEW and len(mixture.components) == 1:
+        kernel = block.score_kernel(mixture.weights)
+        far = kernel and kernel(x, keep)
     if far is None: in_threads(lambda: careful, _slices(range(len(x)), width), len(x) * K * 200)
     elif len(far): careful(_slices(far, width))
     return out
