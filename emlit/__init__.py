@@ -10,10 +10,11 @@ from emlit.bound import elbo, entropy, kl, q_function
 from emlit.chunks import Chunks
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
-from emlit.fitting import Step, Trace, em, fit
+from emlit.algorithm.fitting import Trace, fit
+from emlit.algorithm.loop import Step, em
 from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
-from emlit.online import Stream, incremental_em, online_em
+from emlit.algorithm.online import Stream, incremental_em, online_em
 from emlit.priors import Prior
 from emlit.selection import aic, bic, icl
 from emlit.squashing import squash
