@@ -6,19 +6,18 @@ __version__ = "0.1.0"
 import pkgutil as _pkgutil
 from importlib import import_module as _import_module
 
-from emlit.bound import elbo, entropy, kl, q_function
 from emlit.chunks import Chunks
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.algorithm.fitting import Trace, fit
 from emlit.algorithm.loop import Step, em
+from emlit.inference import (aic, bic, bootstrap, bootstrap_lrt, canonical, elbo, entropy, icl, kl, match, multistart, permute,
+                             q_function, standard_errors)
 from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
 from emlit.algorithm.online import Stream, incremental_em, online_em
 from emlit.priors import Prior
-from emlit.selection import aic, bic, icl
 from emlit.squashing import squash
-from emlit.uncertainty import bootstrap, bootstrap_lrt, canonical, match, multistart, permute, standard_errors
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
            "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial",

@@ -15,7 +15,7 @@ from emlit import Bernoulli, Categorical, Chunks, Family, Mixture, MixtureModel,
 from emlit import families
 from emlit.estimators import select
 from emlit.starts import start
-from emlit.uncertainty import multistart
+from emlit.inference import multistart
 
 pytestmark = pytest.mark.filterwarnings("error")
 n = 240

@@ -19,7 +19,7 @@ from emlit import (Categorical, Chunks, Degenerate, Expectation, Family, Mixture
                    bootstrap_lrt, canonical, elbo, em, fit, icl, impute, incremental_em, match, multistart, online_em, permute,
                    q_function, regress, select, standard_errors, starts)
 from emlit.mixture import frozen_names
-from emlit.uncertainty import suspicions
+from emlit.inference import suspicions
 from laplace import Laplace
 from linkage import Linkage
 

@@ -17,7 +17,7 @@ from emlit.families import scale_floor
 from emlit.missing import conditional, refuse_empty_columns
 from emlit.mixture import as_mixture
 from emlit.starts import kmeans, kmeans_plus_plus, random_responsibilities, sketch, start
-from emlit.uncertainty import suspicions
+from emlit.inference import suspicions
 from laplace import Laplace
 
 nan = np.nan

@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from emlit import Bernoulli, Binomial, Categorical, Mixture, MultivariateNormal, Normal, Poisson, Uniform, fit, q_function
 from emlit.data import load_faithful, load_iris
-from emlit.selection import aic, bic, icl
+from emlit.inference import aic, bic, icl
 
 CRITERIA = {"aic": aic, "bic": bic, "icl": icl}
 each_criterion = pytest.mark.parametrize("f", CRITERIA.values(), ids=CRITERIA)

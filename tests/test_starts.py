@@ -11,6 +11,8 @@ from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Ga
 from emlit import starts
 from emlit.data import load_faithful, load_fifteen, load_iris
 from emlit.families import Family
+from emlit.starts.clustering import lloyd, spread_centres
+from emlit.starts.recipes import standardised
 from emlit.starts import kmeans, kmeans_plus_plus, quantiles, random_points, random_responsibilities, sketch, start
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -288,16 +290,16 @@ def test_starts_need_no_scikit_learn():
 def test_lloyd_ends_where_that_of_scikit_learn_does(n, d, K):
     from sklearn.cluster import KMeans
     z, w = rng(n).normal(size=(n, d)), rng(1).integers(1, 4, n).astype(float)
-    z = starts._standardised(z, w)
-    centres = starts._spread_out(z, w, K, np.random.RandomState(2))
-    labels, squares = starts._lloyd(z, w, centres, tol=0)
+    z = standardised(z, w)
+    centres = spread_centres(z, w, K, np.random.RandomState(2))
+    labels, squares = lloyd(z, w, centres, tol=0)
     theirs = KMeans(K, init=centres, n_init=1, tol=0).fit(z, sample_weight=w)
     assert_array_equal(labels, theirs.labels_)
     assert_allclose(squares + w @ np.square(z).sum(1), theirs.inertia_, rtol=1e-10)
 
 def test_an_empty_group_gets_the_row_that_is_worst_off():
     z = np.r_[rng().normal(size=(30, 1)), [[9.]]]
-    labels, _ = starts._lloyd(z, np.ones(31), np.array([[0.], [100.]]))
+    labels, _ = lloyd(z, np.ones(31), np.array([[0.], [100.]]))
     assert labels[-1] == 1 and not labels[:-1].any()
 
 

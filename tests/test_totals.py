@@ -11,7 +11,7 @@ from emlit import (Binomial, Chunks, Degenerate, Mixture, MixtureModel, Multinom
 from emlit.estimators import select
 from emlit.missing import impute, regress
 from emlit.starts import start
-from emlit.uncertainty import bootstrap, bootstrap_lrt, multistart
+from emlit.inference import bootstrap, bootstrap_lrt, multistart
 
 
 def coins(n=150, seed=3):

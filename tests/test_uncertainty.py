@@ -16,6 +16,8 @@ from emlit import (Bernoulli, Binomial, Categorical, Exponential, Family, Gamma,
                    Normal, Poisson, Stats, Uniform, bootstrap, bootstrap_lrt, canonical, fit, match, multistart, permute, standard_errors)
 from emlit import starts
 from emlit.data import load_deaths, load_faithful, load_linkage
+from emlit.inference import suspicions
+from emlit.inference.resampling import redraw
 from linkage import Linkage as Plain
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -352,12 +354,12 @@ def holes_and_labels():
 def test_a_bootstrap_draws_rows_with_the_holes_and_the_labels_of_the_data():
     x, labels, model = holes_and_labels()
     w = np.random.default_rng(1).integers(0, 3, 272).astype(float)
-    drawn, weight, known = emlit.uncertainty._redraw(model, x, w, np.random.default_rng(2), True, labels=labels, missing="em")
+    drawn, weight, known = redraw(model, x, w, np.random.default_rng(2), True, labels=labels, missing="em")
     rows = np.repeat(np.arange(272), w.astype(int))
     assert weight is None and np.array_equal(np.isnan(drawn), np.isnan(x)[rows]) and np.array_equal(known >= 0, labels[rows] >= 0)
     whole = (known >= 0) & ~np.isnan(drawn).any(1)
     assert (model.predict(drawn[whole]) == known[whole]).mean() > .95 # the component that made the row
-    same, weight, known = emlit.uncertainty._redraw(model, x, w, np.random.default_rng(2), False, labels=labels, missing="em")
+    same, weight, known = redraw(model, x, w, np.random.default_rng(2), False, labels=labels, missing="em")
     assert same is x and known is labels and weight.sum() == w.sum()
 
 @pytest.mark.parametrize("parametric", [True, False])
@@ -375,9 +377,9 @@ def test_multistart_and_suspicions_read_holes():
     best = fit(model, x, missing="em", tol=1e-10)
     report = multistart(MultivariateNormal, x, 2, n_starts=4, rng=np.random.default_rng(0), options=dict(missing="em", tol=1e-10))
     assert_allclose(report.best.loglik, best.loglik, atol=1e-4)
-    assert emlit.uncertainty.suspicions(best, x, missing="em") == () and not report.optima[0].spurious
+    assert suspicions(best, x, missing="em") == () and not report.optima[0].spurious
     assert list(match(best, permute(best, [1, 0]), x, missing="em")) == [1, 0]
-    with pytest.raises(ValueError, match='say missing="em"'): emlit.uncertainty.suspicions(best, x)
+    with pytest.raises(ValueError, match='say missing="em"'): suspicions(best, x)
     with pytest.raises(TypeError, match="bootstrap_lrt has no argument 'missing'"):
         bootstrap_lrt(fit(Mixture([1.], MultivariateNormal([[3., 70]], [[[1, 1], [1, 99]]])), x, missing="em"), best, x, 5, np.random.default_rng(0), missing="em")
 
@@ -435,9 +437,9 @@ def test_spurious_maxima_are_flagged_and_not_the_best():
     rng = np.random.default_rng(0)
     x = np.r_[rng.normal(0, 1, 60), 2.5, 2.5 + 1e-6, 2.5 - 1e-6]
     bad = fit(Mixture([.95, .05], Normal([0., 2.5], [1., 1e-6])), x, max_iter=50)
-    assert "component 1" in emlit.uncertainty.suspicions(bad, x)[0]
+    assert "component 1" in suspicions(bad, x)[0]
     good = fit(Mixture([1.], Normal([0.], [1.])), x)
-    assert emlit.uncertainty.suspicions(good, x) == ()
+    assert suspicions(good, x) == ()
 
 @pytest.mark.parametrize("recipe", [starts.kmeans_plus_plus, starts.kmeans, starts.random_points, starts.random_responsibilities])
 def test_multistart_begins_in_no_row_of_weight_zero(recipe):
@@ -540,12 +542,12 @@ def test_estimators_are_read():
 
 
 def test_units_of_very_different_size_do_not_make_directions_singular():
-    from emlit.uncertainty import _spectrum
+    from emlit.inference.information import spectrum
     units = np.array([1.0, 1e-50, 1e-140])
     complete = np.array([[3.0, 0.4, 0.1], [0.4, 2.0, 0.3], [0.1, 0.3, 1.0]])
     observed = complete - 0.5 * np.eye(3)
-    plain = _spectrum(observed, complete)
-    scaled = _spectrum(observed * np.outer(units, units), complete * np.outer(units, units))
+    plain = spectrum(observed, complete)
+    scaled = spectrum(observed * np.outer(units, units), complete * np.outer(units, units))
     np.testing.assert_allclose(scaled[0], plain[0], rtol=1e-10)
     np.testing.assert_allclose(np.abs(scaled[1] * units[:, None]), np.abs(plain[1]), rtol=1e-8)
     np.testing.assert_allclose(scaled[2].T @ scaled[1], np.eye(3), atol=1e-10)

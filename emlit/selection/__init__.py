@@ -1,0 +1,2 @@
+"Moved to emlit.inference."
+from emlit.inference.selection import aic, bic, icl, _count
