@@ -103,7 +103,7 @@ def test_in_company_it_climbs_the_same_hill(name, company):
 
 @pytest.mark.parametrize("name", [*STRUCTURES, "normal", "normal columns"])
 def test_a_floor_that_is_not_touched_changes_nothing(name):
-    from emlit.families import replace
+    from dataclasses import replace
     start, x = start_of(name), DATA[name]
     block = start.components[0]
     held = Mixture(start.weights, replace(block, floor=scale_floor(x, getattr(block, "structure", "diag"))))

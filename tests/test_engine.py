@@ -329,7 +329,7 @@ def test_blocks_for_threads(n, d):
 
 @pytest.mark.parametrize("n, most, usual", [(1, 16, 99), (100, 100, 50), (101, 100, 50), (1009, 100, 50), (4096, 1000, 448), (5, 16, 8)])
 def test_tiles_cover_all_rows(n, most, usual):
-    cuts = emlit.families._cuts(n, most, usual)
+    cuts = emlit.foundations.arrays.cuts(n, most, usual)
     assert [at for begin, number, length in cuts for at in range(begin, begin + number * length)] == list(range(n))
     assert all(length <= most for _, _, length in cuts) and len(cuts) <= 2
 
@@ -500,7 +500,7 @@ def test_other_engines_are_refused(engine, dtype, error, message):
     with pytest.raises(error, match=message): GaussianMixture(2, engine=engine, dtype=dtype).fit(x)
 
 def test_a_missing_compiler_is_named(monkeypatch):
-    monkeypatch.setattr(emlit.checks, "_installed", lambda package: False)
+    monkeypatch.setattr(emlit.foundations.reading, "_installed", lambda package: False)
     x, model = problem("full")
     with pytest.raises(ImportError, match=r"engine='numba' needs the package numba; pip install 'emlit\[fast\]'"): fit(model, x, engine="numba")
 

@@ -2,6 +2,7 @@
 import copy
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_the_guarded_m_step_is_a_maximum(structure):
     dense = structure in ("full", "tied")
     floor = {"full": np.array([[.3, .1], [.1, .2]]), "diag": np.array([.5, 1.3]), "spherical": 1.4}[structure.removeprefix("tied_") if structure != "tied" else "full"]
     begin = start(MultivariateNormal, x, r, structure=structure).components[0]
-    best = emlit.families.replace(begin, floor=floor)
+    best = replace(begin, floor=floor)
     best = best.maximise(best.statistics(x, r))
     shape = begin.cov.shape
 
@@ -185,7 +186,7 @@ def test_copies_keep_the_floor_and_the_exact_factor():
     for again in (copy.copy(thin), copy.deepcopy(thin), pickle.loads(pickle.dumps(thin))):
         assert again == thin and not again._scale.flags.writeable
         assert_array_equal(again.log_prob(x), thin.log_prob(x))
-    assert thin.replace({"cov": [np.eye(3)]}).log_prob(x).max() < 0 and thin != emlit.families.replace(thin, floor=None)
+    assert thin.replace({"cov": [np.eye(3)]}).log_prob(x).max() < 0 and thin != replace(thin, floor=None)
     with np.printoptions(precision=17, floatmode="unique"):
         assert eval(repr(thin), {"array": np.array, **vars(emlit)}) == thin
     assert "floor" not in repr(MultivariateNormal([[0, 0]], [np.eye(2)])) and "floor" not in repr(Normal([0], [1]))
@@ -248,7 +249,7 @@ def test_what_lies_above_the_floor_and_cannot_be_factored_is_lifted():
     cov = np.array([[2.8405e-16, -2.1476e-16], [-2.1476e-16, 2.1476e-16**2 / 2.8405e-16]]) # singular to rounding
     floor = np.array([[1.2189e-31, -8.7771e-32], [-8.7771e-32, 7.7555e-32]])
     for nudge in np.linspace(-4, 4, 41) * np.finfo(float).eps:
-        lifted, L = emlit.families._lift(np.stack([cov * [[1, 1], [1, 1 + nudge]], 4 * floor]), floor)
+        lifted, L = emlit.families.floors.lift(np.stack([cov * [[1, 1], [1, 1 + nudge]], 4 * floor]), floor)
         assert np.diagonal(L, axis1=1, axis2=2).min() > 0
         assert_allclose(L @ L.swapaxes(1, 2), lifted, rtol=1e-6, atol=1e-22)
 

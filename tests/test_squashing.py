@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 import emlit
 from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
-from emlit.families import Family, Stats, _set
+from emlit.families import Family, Stats
+from emlit.foundations.arrays import set_fields
 from emlit.squashing import Cells, Squashed, _cells, _different, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
 
 
@@ -401,7 +402,7 @@ class Half(Family):
     s: np.ndarray
     most: float = np.inf # the largest responsibility that it puts up with
     constants = ("most",)
-    def __post_init__(self): _set(self, s=np.asarray(self.s, float))
+    def __post_init__(self): set_fields(self, s=np.asarray(self.s, float))
     def log_prob(self, x): return -(x * x)[:, None] / (2 * self.s**2) - np.log(self.s) + 0.5 * np.log(2 / np.pi)
 
     def statistics(self, x, r):

@@ -1,0 +1,1 @@
+"The ground floor: arrays, errors, reading and statistics. It knows no model."
