@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emlit import Bernoulli, Binomial, Categorical, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Uniform, fit, plots, select
+from emlit.plots.reading import numbers_of
 from emlit.data import load_faithful, load_iris
 
 faithful, iris = load_faithful(), load_iris()
@@ -164,10 +165,16 @@ def bars(axes):
         for bar in container: found[labels[int(round(bar.get_x() + bar.get_width() / 2))], container.get_label()] = bar.get_height()
     return found
 
+def written_out(block):
+    "The covariance matrices of a family, (K, d, d), whatever their structure."
+    K, d = block.mean.shape
+    cov = block.cov if block.structure in ("full", "tied") else np.reshape(block.cov, (-1, 1 if "spherical" in block.structure else d, 1)) * np.eye(d)
+    return np.broadcast_to(cov, (K, d, d))
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_bars_are_the_parameters(structure):
     g = estimator(3, iris[:, :3], structure)
-    drawn, cov = bars(plots.plot_parameters(g)), plots._covariances(g.model_.components[0])
+    drawn, cov = bars(plots.plot_parameters(g)), written_out(g.model_.components[0])
     for k in range(3):
         who = f"component {k}"
         assert_allclose([drawn["weight", who], *(drawn[f"mean[{j}]", who] for j in range(3))], [g.weights_[k], *g.means_[k]])
@@ -215,7 +222,7 @@ def test_a_path_of_very_many_numbers_is_one_panel():
 
 def test_iterations_have_an_axis_for_each_parameter():
     fig = plots.iterations(ours, faithful)
-    values = list(plots._numbers(ours.model_))
+    values = list(numbers_of(ours.model_))
     drawn = sorted(v for trace in fig.frames[-1].data[3:] for v in trace.y)
     assert_allclose(drawn, sorted(np.concatenate([n.values for n in values])), rtol=1e-2)
     assert len({trace.yaxis for trace in fig.data[3:]}) == 5 # weight, two means, covariances of two sizes
