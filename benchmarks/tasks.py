@@ -84,7 +84,7 @@ WAYS = "array", "file, one process", "file, two processes", "array, numba"
 def in_parts(case, way, file):
     "Seconds of one E-step and one M-step of emlit, from an array or from a file in four parts, and ℓ."
     from emlit import Chunks
-    from emlit.chunks import e_step
+    from emlit.sources import as_source
     x, start = cases.load(case)
     if not file.exists(): np.save(file, x)
     jobs = {"file, one process": 1, "file, two processes": 2}.get(way)
@@ -92,7 +92,7 @@ def in_parts(case, way, file):
     model = PEERS["emlit"].model(start)
     awake()
     begin = perf_counter()
-    expectation = e_step(model, data, engine="numba" if "numba" in way else "numpy")
+    expectation = as_source(data).e_step(model, engine="numba" if "numba" in way else "numpy")
     model.m_step(expectation)
     return perf_counter() - begin, float(expectation.loglik)
 

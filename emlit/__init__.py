@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 import pkgutil as _pkgutil
 from importlib import import_module as _import_module
 
-from emlit.chunks import Chunks
+from emlit.sources import Chunks, Source
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.algorithm.fitting import Trace, fit
@@ -17,11 +17,11 @@ from emlit.missing import impute, regress
 from emlit.mixture import Expectation, Mixture
 from emlit.algorithm.online import Stream, incremental_em, online_em
 from emlit.priors import Prior
-from emlit.squashing import squash
+from emlit.sources import squash
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
            "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial",
-           "MultivariateNormal", "Normal", "Poisson", "Prior", "Stats", "Step", "Stream", "Trace", "Uniform",
+           "MultivariateNormal", "Normal", "Poisson", "Prior", "Source", "Stats", "Step", "Stream", "Trace", "Uniform",
            "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit",
            "icl", "impute", "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
            "regress", "scale_floor", "select", "squash", "standard_errors"]

@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emlit import Chunks, Degenerate, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stream, em, fit, incremental_em, online_em, select
-from emlit.chunks import e_step, sample
+from emlit.sources import as_source, sample
 from problems import ALONE, KINDS, Problem
 
 
 def cut(x, w, places):
     "Parts of the rows, some of them empty."
     return list(zip(np.split(x, places), np.split(w, places)))
+
+
+def e_step(model, x, **options): return as_source(x).e_step(model, **options)
 
 
 def parameters(model): return np.concatenate([np.ravel(v) for v in model.parameters().values()])
@@ -433,7 +436,7 @@ def test_components_that_share_no_row_are_not_alike():
     y = np.sort(rng.normal(size=2000))
     start = Mixture([1 - 2e-300, 1e-300, 1e-300], Normal([0.0, 900.0, -900.0], [1.0, 1.0, 1.0]))
     from emlit.fitting import _nearest_pair
-    assert _nearest_pair(start, y)[1] > 100
+    assert _nearest_pair(start, as_source(y))[1] > 100
 
 
 def test_a_column_may_be_all_missing_in_the_first_part():
@@ -498,9 +501,9 @@ def test_a_sample_of_wide_rows_is_small():
 
 
 def test_a_sample_of_many_parts_keeps_no_more_than_it_must():
-    from emlit.chunks import _draw
-    draws = [_draw(10, np.arange(100.0) + 100 * c, None, c) for c in range(50)]
+    from emlit.sources.sampling import draw
+    draws = [draw(10, np.arange(100.0) + 100 * c, None, c) for c in range(50)]
     total = sum(draws[1:], start=draws[0])
     assert sum(len(keys) for keys, _, _ in total.kept) <= 20 and total.count == 5000
     every = np.concatenate([np.random.default_rng(c).random(100) for c in range(50)])
-    assert sorted(total._drop()[0]) == sorted(np.argsort(every)[:10])
+    assert sorted(total.smallest()[0]) == sorted(np.argsort(every)[:10])

@@ -6,6 +6,7 @@ import fuzz
 from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Moments, Normal, Poisson, Stats, fit, match, permute, standard_errors
 from emlit.acceleration import _Matrices, _slow
 from emlit.fitting import _nearest_pair
+from emlit.sources import as_source
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -83,4 +84,4 @@ def test_a_component_with_next_to_no_data_is_measured_quietly():
     assert _Matrices(stats, False).near(stats)
 
 def test_densities_of_any_size_are_compared_quietly():
-    assert _nearest_pair(Mixture([.5, .5], Normal([0., 1.], [1e-100, 1e-100])), np.array([0., 1.])) == (None, np.inf)
+    assert _nearest_pair(Mixture([.5, .5], Normal([0., 1.], [1e-100, 1e-100])), as_source(np.array([0., 1.]))) == (None, np.inf)

@@ -11,6 +11,7 @@ from emlit import (Bernoulli, Categorical, Exponential, Gamma, GaussianMixture, 
 from emlit.acceleration import EMMap
 from emlit.data import load_faithful
 from emlit.fitting import _alike
+from emlit.sources import as_source
 from emlit.starts import start
 
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
@@ -369,7 +370,7 @@ NEAR = {"Bernoulli": (Bernoulli([[.4, .5, .6], [.41, .49, .6]]), Bernoulli([[.1,
 def test_alike_components_are_put_to_the_test_in_every_family(name):
     near, true = NEAR[name]
     x = Mixture([.5, .5], true).sample(np.random.default_rng(0), 300)[0]
-    em_map = EMMap(x, {}, {}, lambda model: 0.0)
+    em_map = EMMap(as_source(x), {}, {}, lambda model: 0.0)
     k, j, gain = _alike(em_map, Mixture([.5, .5], near), 0.01)
     assert (k, j) == (0, 1) and gain > 1
     assert _alike(em_map, fit(Mixture([.5, .5], true), x).model, 0.01) is None

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from emlit import (Bernoulli, Categorical, Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Prior, Stream,
                    Uniform, aic, bic, bootstrap, bootstrap_lrt, elbo, em, fit, icl, impute, incremental_em, match, multistart, online_em, plots, regress, select,
                    standard_errors)
-from emlit.chunks import sample
+from emlit.sources import sample
 from emlit.families import scale_floor
 from emlit.missing import conditional, refuse_empty_columns
 from emlit.mixture import as_mixture

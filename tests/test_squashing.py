@@ -12,14 +12,22 @@ import emlit
 from emlit import Chunks, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, fit, squash
 from emlit.families import Family, Stats
 from emlit.foundations.arrays import set_fields
-from emlit.squashing import Cells, Squashed, _cells, _different, _extent, _squash, arcs, chebyshev_sums, gauss_rules, resolved, squashed_e_step, stand_in
+from emlit.sources import Fewer, Rows, as_source
+from emlit.sources.fewer import Stock, extent, fewer_e_step, stand_in
+from emlit.sources.squashing import Cells, arcs, cells_between, chebyshev_sums, different_rows, gauss_rules, level_of_cells, resolved
 
 
 def mixture_of(rng, K, spread=3.0):
     return Mixture(rng.dirichlet(np.full(K, 3.0)), Normal(rng.normal(scale=spread, size=K), rng.uniform(0.3, 2, K)))
 
 
-def level_of(x, width): return _squash((x, None), _cells(x.min(), x.max(), width))
+def level_of(x, width): return level_of_cells(Rows(x), cells_between(x.min(), x.max(), width))
+
+
+def stock_of(x): return Stock(as_source(x))
+
+
+def squashed_e_step(model, stock): return fewer_e_step(stock, True, model, {})
 
 
 def sums(e, model):
@@ -48,7 +56,7 @@ def test_moments_of_the_nodes_are_those_of_the_data(seed):
 def test_rules_exist_for_ordinary_data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=100_000)
-    count, found = chebyshev_sums(x, None, _cells(x.min(), x.max(), 0.05))
+    count, found = chebyshev_sums(x, None, cells_between(x.min(), x.max(), 0.05))
     busy = count > 20
     assert np.all(gauss_rules(found[:, busy])[2] < 1e-14)
 
@@ -147,21 +155,21 @@ def test_a_component_that_gets_next_to_nothing_is_not_left_to_rules():
     x = np.random.default_rng(0).uniform(size=100_000)
     for mean, given in ((0.6, True), (1.2, False)): # the second: 10^-243 of the data, of which the rules know nothing
         model = Mixture([0.5, 0.5], Normal([0.5, mean], [0.3, 0.2 if given else 0.006]))
-        assert stand_in(Squashed(x), model.weights, model.components) is not None
-        assert (squashed_e_step(model, Squashed(x)) is not None) == given
+        assert stand_in(stock_of(x), model) is not None
+        assert (squashed_e_step(model, stock_of(x)) is not None) == given
     empty = Mixture([1.0, 0.0], Normal([0.5, 0.5], [0.3, 0.2]))
-    assert squashed_e_step(empty, Squashed(x)) is not None # one that gets nothing at all does no harm
+    assert squashed_e_step(empty, stock_of(x)) is not None # one that gets nothing at all does no harm
 
 
 # ---------------------------------------------------------------- standing in
 
 def lengths_of(squashed, *models):
-    return [len(squashed.x) if (found := stand_in(squashed, m.weights, m.components)) is None else len(found.x) for m in models]
+    return [len(squashed.source.x) if (found := stand_in(squashed, m)) is None else len(found.x) for m in models]
 
 
 def test_levels_get_finer_as_components_get_narrower():
     x = np.random.default_rng(0).normal(size=200_000)
-    squashed = Squashed(x)
+    squashed = stock_of(x)
     models = [Mixture([0.5, 0.5], Normal([-0.1, 0.1], [std, std])) for std in (1.0, 0.03, 1e-4)]
     lengths = lengths_of(squashed, *models)
     assert lengths == sorted(lengths) and lengths[0] < 5000 and lengths[1] > lengths[0] and lengths[-1] == len(x)
@@ -170,31 +178,32 @@ def test_levels_get_finer_as_components_get_narrower():
         np.testing.assert_allclose(sums(found, m), sums(m.e_step(x), m), rtol=1e-12, atol=1e-8)
 
 
-def test_waiting_counts_down():
+def test_nodes_are_taken_after_eight_iterations():
     x = np.random.default_rng(0).normal(size=50_000)
-    lengths = lengths_of(Squashed(x, wait=2), *[Mixture([1.0], Normal([0.0], [1.0]))] * 4)
-    assert lengths[:2] == [len(x)] * 2 and lengths[2] == lengths[3] < 5000
+    fewer, model = Fewer(Rows(x)), Mixture([1.0], Normal([0.0], [1.0]))
+    found = [stand_in(f.stock, model, f.nodes) for f in (fewer.at(t) for t in (0, 8, 9, 100, 3))]
+    assert [one is None for one in found] == [True, True, False, False, True] and len(found[2].x) < 5000 and found[2] is found[3]
 
 
 @pytest.mark.parametrize("x", [np.full(30_000, 2.5), np.r_[np.zeros(29_999), 1e100], np.r_[np.random.default_rng(0).normal(size=29_999), 1e12],
                                np.random.default_rng(0).standard_cauchy(30_000), np.exp(30 * np.random.default_rng(0).normal(size=30_000))])
 def test_awkward_data_are_given_whole_or_right(x):
     model = Mixture([0.5, 0.5], Normal([x.mean(), x.mean()], [x.std() + 1, 2 * x.std() + 1]))
-    found = squashed_e_step(model, Squashed(x))
+    found = squashed_e_step(model, stock_of(x))
     if found is not None: np.testing.assert_allclose(sums(found, model), sums(model.e_step(x), model), rtol=1e-11)
 
 
 def test_data_far_from_zero_are_given_whole():
     z = np.random.default_rng(0).normal(size=30_000)
     for shift, whole in ((1e3, False), (1e7, True)):
-        found = stand_in(Squashed(shift + z), np.ones(1), (Normal([shift], [1.0]),))
+        found = stand_in(stock_of(shift + z), Mixture([1.0], Normal([shift], [1.0])))
         assert (found is None) == whole
 
 
 def test_extents_add_up():
     rng = np.random.default_rng(0)
     x, w = rng.normal(5, 2, 1000), rng.exponential(size=1000)
-    whole, parts = _extent(x, w), sum((_extent(x[i:i + 77], w[i:i + 77]) for i in range(77, 1000, 77)), start=_extent(x[:77], w[:77]))
+    whole, parts = extent(x, w), sum((extent(x[i:i + 77], w[i:i + 77]) for i in range(77, 1000, 77)), start=extent(x[:77], w[:77]))
     for field in ("rows", "weight", "low", "high", "mean", "var"):
         np.testing.assert_allclose(getattr(parts, field), getattr(whole, field), rtol=1e-12)
 
@@ -220,10 +229,10 @@ def test_a_fit_is_that_over_all_rows(numbers, kind, weighted, monkeypatch):
     x = numbers.reshape(-1, *shape)
     w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
     used = []
-    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    monkeypatch.setattr("emlit.sources.fewer.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
     a = fit(Mixture([0.5, 0.5], block), x, sample_weight=w)
     assert used[:8] == [None] * 8 and max(len(found.x) for found in used[8:]) < 5000, "nothing was squashed"
-    b = fit(Mixture([0.5, 0.5], block), x, sample_weight=w, engine="numpy")
+    b = fit(Mixture([0.5, 0.5], block), x, sample_weight=w, squash=False)
     assert (a.reason, a.n_iter) == (b.reason, b.n_iter) and a.n_iter > 10
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-13)
     for name, value in a.model.parameters().items(): np.testing.assert_allclose(value, b.model.parameters()[name], rtol=1e-9)
@@ -235,15 +244,15 @@ def test_options_go_with_it(numbers, options):
     if "prior" in options:
         from emlit.priors import Prior
         options = {"prior": Prior.gaussian(numbers, 2)} if hasattr(Prior, "gaussian") else {}
-    a, b = (fit(Mixture([0.5, 0.5], block), numbers, engine=e, **options) for e in (None, "numpy"))
+    a, b = (fit(Mixture([0.5, 0.5], block), numbers, squash=e, **options) for e in (None, False))
     np.testing.assert_allclose(a.objective[-1], b.objective[-1], rtol=1e-12)
     np.testing.assert_allclose(a.model.components[0].mean, b.model.components[0].mean, rtol=1e-3 if "accelerate" in options else 1e-9)
 
 
-@pytest.mark.parametrize("change", [{"max_iter": 19}, {"engine": "numpy"}, {"dtype": "float32"}, {"labels": True}, {"missing": "em"}])
+@pytest.mark.parametrize("change", [{"max_iter": 19}, {"squash": False}, {"dtype": "float32"}, {"labels": True}, {"missing": "em"}])
 def test_what_is_not_squashed(numbers, change, monkeypatch):
     def refuse(*_): raise AssertionError("squashed")
-    monkeypatch.setattr("emlit.squashing.stand_in", refuse)
+    monkeypatch.setattr("emlit.sources.fewer.stand_in", refuse)
     if "labels" in change: change = {"labels": np.full(len(numbers), -1)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -252,21 +261,21 @@ def test_what_is_not_squashed(numbers, change, monkeypatch):
 
 def test_little_data_are_not_squashed(numbers, monkeypatch):
     def refuse(*_): raise AssertionError("squashed")
-    monkeypatch.setattr("emlit.squashing.stand_in", refuse)
+    monkeypatch.setattr("emlit.sources.fewer.stand_in", refuse)
     fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), numbers[:19_999], max_iter=30)
 
 
 def test_several_columns_are_given_whole_if_they_differ(numbers):
-    squashed = Squashed(numbers.reshape(-1, 2))
+    squashed = stock_of(numbers.reshape(-1, 2))
     model = Mixture([1.0], MultivariateNormal([[0.0, 0.0]], [np.eye(2)]))
-    assert [stand_in(squashed, model.weights, model.components) for _ in range(3)] == [None] * 3
+    assert [stand_in(squashed, model) for _ in range(3)] == [None] * 3
 
 
 def test_counts_of_every_family():
     rng = np.random.default_rng(0)
     x = rng.poisson([1.0, 5.0], size=(20_000, 2)).ravel()
     for block in (Poisson([0.5, 4.0]), emlit.Geometric([0.3, 0.6]) if x.min() > 0 else Poisson([2.0, 9.0]), Normal([0.0, 5.0], [1.0, 2.0])):
-        a, b = (fit(Mixture([0.5, 0.5], block), x, max_iter=40, tol=0, engine=e) for e in (None, "numpy"))
+        a, b = (fit(Mixture([0.5, 0.5], block), x, max_iter=40, tol=0, squash=e) for e in (None, False))
         np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
@@ -274,7 +283,7 @@ def test_families_side_by_side():
     rng = np.random.default_rng(0)
     x = np.where(rng.random(40_000) < 0.3, 0, rng.poisson(4.0, 40_000)).astype(float)
     model = Mixture([0.3, 0.7], [Poisson([0.1]), Poisson([3.0])])
-    a, b = (fit(model, x, max_iter=40, tol=0, engine=e) for e in (None, "numpy"))
+    a, b = (fit(model, x, max_iter=40, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
@@ -284,7 +293,7 @@ def test_a_collapse_is_told_the_same_way():
     start = Mixture([0.9, 0.1], Normal([0.0, 3.0], [1.0, 0.2]))
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        a, b = (fit(start, x, engine=e) for e in (None, "numpy"))
+        a, b = (fit(start, x, squash=e) for e in (None, False))
     assert a.reason == b.reason == "degenerate" and len(notes) == 2 and str(notes[0].message) == str(notes[1].message)
 
 
@@ -326,17 +335,17 @@ def test_equal_rows_count_more(case, how, monkeypatch):
     block, x = ROWS[case]()
     w = np.random.default_rng(7).integers(0, 3, len(x)).astype(float) if how == "weighted" else None
     used = []
-    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    monkeypatch.setattr("emlit.sources.fewer.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
     data = Chunks.slices(x, rows=5000) if how == "parts" else x
     a = fit(Mixture([0.4, 0.6], block), data, sample_weight=w, max_iter=25, tol=0)
     assert used and all(len(found.x) <= 400 for found in used)
-    b = fit(Mixture([0.4, 0.6], block), x, sample_weight=w, max_iter=25, tol=0, engine="numpy")
+    b = fit(Mixture([0.4, 0.6], block), x, sample_weight=w, max_iter=25, tol=0, squash=False)
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
 def test_rows_that_have_the_same_key_by_chance():
     x = np.array([[2**53, 1.0], [2**53, 2.0], [2**53, 1.0]] * 3) # the key rounds the difference away
-    first, of = _different(x)
+    first, of = different_rows(x)
     np.testing.assert_array_equal(x[first][of], x)
     assert len(first) == 2
 
@@ -346,7 +355,7 @@ def test_rows_that_have_the_same_key_by_chance():
 def test_different_rows(seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-2, 2, (int(rng.integers(1, 300)), int(rng.integers(1, 4)))) * 10.0 ** rng.integers(-3, 20)
-    first, of = _different(x)
+    first, of = different_rows(x)
     np.testing.assert_array_equal(x[first][of], x)
     assert len(first) >= len(np.unique(x, axis=0))
 
@@ -358,10 +367,10 @@ def test_different_rows(seed):
 def test_parts_are_squashed_as_one(numbers, shape, weighted, n_jobs, monkeypatch):
     x, w = numbers.reshape(-1, *shape), np.random.default_rng(0).integers(0, 3, len(numbers)).astype(float) if weighted else None
     used = []
-    monkeypatch.setattr("emlit.squashing.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
+    monkeypatch.setattr("emlit.sources.fewer.stand_in", lambda *a: used.append(stand_in(*a)) or used[-1])
     block = MultivariateNormal([[-1.0], [0.5]], np.full((2, 1, 1), 2.0)) if shape else Normal([-1.0, 0.5], [1.5, 1.5])
     chunks = Chunks.slices(x, rows=7001, sample_weight=w, n_jobs=n_jobs)
-    a, b = fit(Mixture([0.5, 0.5], block), chunks, max_iter=40, tol=0), fit(Mixture([0.5, 0.5], block), x, sample_weight=w, max_iter=40, tol=0, engine="numpy")
+    a, b = fit(Mixture([0.5, 0.5], block), chunks, max_iter=40, tol=0), fit(Mixture([0.5, 0.5], block), x, sample_weight=w, max_iter=40, tol=0, squash=False)
     assert used[:8] == [None] * 8 and max(len(found.x) for found in used[8:]) < 5000
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
@@ -369,7 +378,7 @@ def test_parts_are_squashed_as_one(numbers, shape, weighted, n_jobs, monkeypatch
 def test_parts_of_counts(monkeypatch):
     x = np.random.default_rng(0).poisson([1.0, 5.0], size=(20_000, 2)).ravel()
     model = Mixture([0.5, 0.5], Poisson([0.5, 4.0]))
-    a, b = fit(model, Chunks.slices(x, rows=3000), max_iter=30, tol=0), fit(model, x, max_iter=30, tol=0, engine="numpy")
+    a, b = fit(model, Chunks.slices(x, rows=3000), max_iter=30, tol=0), fit(model, x, max_iter=30, tol=0, squash=False)
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
@@ -392,7 +401,7 @@ def test_an_estimator_and_parts(numbers):
 
 def test_parameters_of_shape_k_1(numbers):
     model = Mixture([0.5, 0.5], Normal([[-1.0], [0.5]], [[1.5], [1.5]]))
-    a, b = (fit(model, numbers[:, None], max_iter=30, tol=0, engine=e) for e in (None, "numpy"))
+    a, b = (fit(model, numbers[:, None], max_iter=30, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
@@ -416,19 +425,19 @@ class Half(Family):
 @pytest.mark.parametrize("kind", ["uint8", "int16", "float16", "float32", "longdouble"])
 def test_a_family_sees_parts_as_it_would_see_all(kind):
     x = np.minimum(np.random.default_rng(1).geometric([0.02, 0.1], (12_000, 2)) - 1, 255).ravel().astype(kind)
-    a, b = (fit(Mixture([0.5, 0.5], Half([20.0, 60.0])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    a, b = (fit(Mixture([0.5, 0.5], Half([20.0, 60.0])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
 def test_long_doubles_in_parts(numbers):
     x = numbers.astype(np.longdouble)
-    a, b = (fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    a, b = (fit(Mixture([0.5, 0.5], Normal([-1.0, 0.5], [1.5, 1.5])), Chunks.slices(x, rows=7000), max_iter=25, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-12)
 
 
 def test_a_family_that_does_not_like_counts_gets_all_rows():
     x = np.random.default_rng(1).poisson(3.0, 21_000)
-    a, b = (fit(Mixture([0.5, 0.5], Half([2.0, 6.0], most=1.0)), x, max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+    a, b = (fit(Mixture([0.5, 0.5], Half([2.0, 6.0], most=1.0)), x, max_iter=25, tol=0, squash=e) for e in (None, False))
     np.testing.assert_array_equal(a.logliks, b.logliks)
 
 
@@ -441,7 +450,7 @@ def test_huge_numbers_give_no_warnings_of_numpy(unit, parts):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = Mixture([0.5, 0.5], emlit.Exponential([0.5 / unit, 2 / unit])) if unit > 1e40 else Mixture([0.5, 0.5], Normal([0.0, unit], [unit, unit]))
-        a, b = (fit(model, data, max_iter=25, tol=0, engine=e) for e in (None, "numpy"))
+        a, b = (fit(model, data, max_iter=25, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, rtol=1e-10)
 
 
@@ -459,7 +468,7 @@ def test_narrow_clusters_far_from_zero(seed):
     model = Mixture([1 / 3, 2 / 3], Normal([1.6e6, 1.6e6 + 100], [0.5, 0.04]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        a, b = (fit(model, x, max_iter=22, tol=0, engine=e) for e in (None, "numpy"))
+        a, b = (fit(model, x, max_iter=22, tol=0, squash=e) for e in (None, False))
     np.testing.assert_allclose(a.logliks, b.logliks, atol=1e-11 * len(x))
 
 
@@ -477,10 +486,10 @@ def all_in_one_cell(i):
 
 @pytest.mark.parametrize("read", [many_zeros, all_in_one_cell])
 def test_parts_with_too_many_values_are_given_up(read):
-    squashed = Squashed(Chunks(range(40), read))
+    squashed = stock_of(Chunks(range(40), read))
     block = Normal([-1.0, 0.5], [1.5, 1.5]) if read is many_zeros else Normal([-1e-7, 0.5e-7], [1.5e-6, 10.0])
     tracemalloc.start()
-    stand_in(squashed, np.array([0.5, 0.5]), (block,))
+    stand_in(squashed, Mixture([0.5, 0.5], block))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert squashed.values is None and peak < 60e6 # all values would be 100 MB and more

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..chunks import e_step
 from ..families import (Bernoulli, Binomial, Categorical, Geometric, Moments, Multinomial,
                             Poisson, Stats, _each_row, _over_rows)
 from ..mixture import Expectation
@@ -196,6 +195,7 @@ class Point:
     run: tuple           # the last objectives, as far as they were reached by plain steps
     slowest: float = 0.0 # the largest factor by which errors shrink, as far as seen
     began: int = None    # evaluations before acceleration began
+    t: int = 0           # evaluations so far
 
     @property
     def loglik(self): return self.expectation.loglik
@@ -203,21 +203,25 @@ class Point:
 # %% ../../nbs/12b_acceleration.ipynb #6fb4ab22
 class EMMap:
     "The EM map in the space of the expected statistics: M-step, then E-step."
-    def __init__(self, x, for_e, for_m, log_prior):
-        self.x, self.for_e, self.for_m, self.log_prior = x, for_e, for_m, log_prior
+    def __init__(self, source, for_e, for_m, log_prior):
+        self.source, self.for_e, self.for_m, self.log_prior = source, for_e, for_m, log_prior
         self.eps = np.finfo(for_e.get("dtype", float)).eps # of the precision of ℓ
 
-    def start(self, model, expectation):
+    def e_step(self, model, t):
+        "The E-step of iteration t."
+        return self.source.at(t).e_step(model, **self.for_e)
+
+    def start(self, model, expectation, t=0):
         value = expectation.loglik + float(self.log_prior(model))
-        return Point(model, expectation, value, (value,))
+        return Point(model, expectation, value, (value,), t=t)
 
     def plain(self, point):
         "One EM step."
         model = point.model.m_step(point.expectation, **self.for_m)
-        expectation = e_step(model, self.x, **self.for_e)
+        expectation = self.e_step(model, point.t + 1)
         value = expectation.loglik + float(self.log_prior(model))
         return replace(point, model=model, expectation=expectation, objective=value,
-                       run=(*point.run[-3:], value))
+                       run=(*point.run[-3:], value), t=point.t + 1)
 
     def propose(self, point, statistics):
         "The model that these statistics lead to, or None where the M-step refuses them."
@@ -228,11 +232,12 @@ class EMMap:
     def evaluate(self, point, model):
         "The point at a proposed model; None where its E-step fails."
         try:
-            with np.errstate(all="ignore"): expectation = e_step(model, self.x, **self.for_e)
+            with np.errstate(all="ignore"): expectation = self.e_step(model, point.t + 1)
         except ValueError: return None # an observation is impossible there
         value = expectation.loglik + float(self.log_prior(model))
         if not np.isfinite(value): return None
-        return replace(point, model=model, expectation=expectation, objective=value, run=(value,))
+        return replace(point, model=model, expectation=expectation, objective=value, run=(value,),
+                       t=point.t + 1)
 
 # %% ../../nbs/12b_acceleration.ipynb #df35a2b4
 class History:

@@ -13,13 +13,12 @@ import numpy as np
 from .acceleration import Accelerator, Coordinates
 from .loop import _given
 from .stopping import _stop
-from ..chunks import Chunks, e_step
 from ..mixture import Mixture, _estimated
 
 # %% ../../nbs/inside_diagnosis.ipynb #2d0dd2c2
-def _some_rows(x, most):
+def _some_rows(source, most):
     "Up to `most` rows, spread over the data, without gaps."
-    x = np.asarray(x.few if isinstance(x, Chunks) else x)
+    x = source.few
     x = x[np.linspace(0, len(x) - 1, min(len(x), most)).astype(int)]
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool)
     if not gaps.any(): return x
@@ -50,18 +49,18 @@ def _same_density(model, x, close=1e-15):
             if always.any(): return k, k + 1 + int(always.argmax())
 
 # %% ../../nbs/inside_diagnosis.ipynb #4e271f88
-def _twins(model, x, close=1e-6): # near ones too: rounding parts twins slowly
+def _twins(model, source, close=1e-6): # near ones too: rounding parts twins slowly
     "Two components that give every observation the same density, or None."
     if not (hasattr(model, "log_joint") and hasattr(model, "weights")):
         return None
-    few, many = (_mended(model, _some_rows(x, most)) for most in (8, 1000))
+    few, many = (_mended(model, _some_rows(source, most)) for most in (8, 1000))
     if len(few) and _same_density(model, few, close) is None: return None
     return _same_density(model, many, close) if len(many) else None
 
 # %% ../../nbs/inside_diagnosis.ipynb #690cfb2c
-def _nearest_pair(model, x):
+def _nearest_pair(model, source):
     "The two components that differ least, and by how many nats."
-    rows = _mended(model, _some_rows(x, 1000))
+    rows = _mended(model, _some_rows(source, 1000))
     if not len(rows): return None, np.inf
     joint = model.log_joint(rows).T
     log_p = np.logaddexp.reduce(joint, axis=0)
@@ -104,28 +103,23 @@ def _halves(model, x, pair, w, missing):
     return np.where(sure, np.where(differ > middle, k, j), -1)
 
 # %% ../../nbs/inside_diagnosis.ipynb #c1d2e879
-def _parted(model, pair, for_e, x, w):
+def _parted(model, pair, known, for_e, x, w):
     "The E-step with the two components parted by labels."
-    x = np.asarray(x)
     labels = _halves(model, x, pair, w, for_e.get("missing"))
-    for_e = {k: v for k, v in for_e.items() if k != "squashed"}
-    known = for_e.get("labels")
     if known is not None: labels = np.where(known >= 0, known, labels)
     return model.e_step(x, **for_e | _given(sample_weight=w, labels=labels))
 
 # %% ../../nbs/inside_diagnosis.ipynb #d6f5a8b1
-def _alike(em_map, model, enough, steps=30, near=_ALIKE):
+def _alike(em_map, model, enough, steps=30, near=_ALIKE, t=0):
     "Two components that ought to be parted, and the gain; or None."
     if not isinstance(model, Mixture) or model.n_components < 2: return None
-    pair, gap = _nearest_pair(model, em_map.x)
+    pair, gap = _nearest_pair(model, em_map.source)
     if not gap < near: return None
-    x, for_e = em_map.x, em_map.for_e
-    here = em_map.start(model, e_step(model, x, **for_e))
-    work = partial(_parted, model, pair, for_e)
+    source, for_e = em_map.source, em_map.for_e
+    here = em_map.start(model, em_map.e_step(model, t), t)
+    work = partial(_parted, model, pair, source.labels, for_e)
     try:
-        parted = (x.total(work) if isinstance(x, Chunks) else
-                  work(x, for_e.get("sample_weight")))
-        point = em_map.start(model, parted)
+        point = em_map.start(model, source.total(work), t)
         for _ in range(steps): point = em_map.plain(point)
     except ValueError: return None # Degenerate is one: there is no other place
     gain = point.objective - here.objective
@@ -134,9 +128,9 @@ def _alike(em_map, model, enough, steps=30, near=_ALIKE):
 # %% ../../nbs/inside_diagnosis.ipynb #c79af679
 _SURE = 1e-8 # nats a row: a stop at this tol needs no look ahead
 
-def _ahead(em_map, model, enough, n, steps=120):
+def _ahead(em_map, model, enough, n, t=0, steps=120):
     "True if accelerated steps from here gain more than `enough`."
-    here = em_map.start(model, e_step(model, em_map.x, **em_map.for_e))
+    here = em_map.start(model, em_map.e_step(model, t), t)
     try: Coordinates(model, here.expectation)
     except TypeError: return False # such steps are not to be had
     run = Accelerator(em_map, "anderson", n * _SURE)
@@ -148,10 +142,10 @@ def _ahead(em_map, model, enough, n, steps=120):
     except ValueError: pass # Degenerate is one: the way ends there
     return False
 
-def _more_ahead(em_map, model, enough, n):
+def _more_ahead(em_map, model, enough, n, t=0):
     "True if a look ahead finds that more than `enough` is to come."
-    return (_ahead(em_map, model, enough, n)
-            or _alike(em_map, model, enough, near=1.0) is not None)
+    return (_ahead(em_map, model, enough, n, t)
+            or _alike(em_map, model, enough, near=1.0, t=t) is not None)
 
 # %% ../../nbs/inside_diagnosis.ipynb #3b3d756d
 def _guarded(model):
@@ -187,10 +181,10 @@ _MESSAGES = {
             "columns, or use another structure or a prior"}
 
 # %% ../../nbs/inside_diagnosis.ipynb #9f6ead95
-def _held(model, x, components, most=6):
+def _held(model, source, components, most=6):
     "The rows that these components hold, in words, where they are few."
-    if isinstance(x, Chunks): return "" # parts need not number their rows
-    rows, x = [], np.asarray(x)
+    if not source.in_memory: return "" # parts need not number their rows
+    rows, x = [], source.few
     try:
         for i in range(0, len(x), 2**16):
             r = model.responsibilities(x[i:i + 2**16])[:, components]
@@ -203,57 +197,57 @@ def _held(model, x, components, most=6):
     return f" with {word} {', '.join(map(str, rows))}"
 
 # %% ../../nbs/inside_diagnosis.ipynb #d3c939a1
-def _lasting_twins(model, x, labels, prior):
+def _lasting_twins(model, source, prior):
     "Identical components of a start, if nothing parts them; or None."
-    if labels is not None or prior is not None: return None
-    return _twins(model, x)
+    if source.labels is not None or prior is not None: return None
+    return _twins(model, source)
 
 # %% ../../nbs/inside_diagnosis.ipynb #dc1310da
 _ON_GUARD = "EM converged on the guard"
 _ON_FEWER = "EM converged on fewer components"
 
-def _empty(model, em_map):
+def _empty(model, em_map, t):
     "The components with something to estimate, and no data."
     if not isinstance(model, Mixture): return []
     frozen, n_k = em_map.for_m.get("freeze", ()), model.weights
-    if "weights" in frozen: n_k = e_step(model, em_map.x, **em_map.for_e).weight
+    if "weights" in frozen: n_k = em_map.e_step(model, t).weight
     return np.flatnonzero(_estimated(model, frozen) & (n_k == 0)).tolist()
 
-def _judge(reason, model, twins, em_map, enough=0.0):
+def _judge(reason, model, twins, em_map, enough=0.0, t=0):
     """The reason, its message, and how a warning of it begins, or None.
 
     `enough`: a gain of ℓ that a slow end may still hold; inf: a look has
     told that there is no more."""
-    reason, message, alarm = _end(reason, model, twins, em_map, enough)
-    empty = _empty(model, em_map)
+    reason, message, alarm = _end(reason, model, twins, em_map, enough, t)
+    empty = _empty(model, em_map, t)
     if not empty: return reason, message, alarm
     words = _MESSAGES["empty"].format(", ".join(map(str, empty)))
     if reason in ("converged", "stalled"): return "empty", words, _ON_FEWER
     return reason, f"{message}; {words}", alarm or "EM went on with fewer"
 
 # %% ../../nbs/inside_diagnosis.ipynb #92231ce5
-def _end(reason, model, twins, em_map, enough):
+def _end(reason, model, twins, em_map, enough, t):
     "The same, but for components without data."
-    x = em_map.x
+    source = em_map.source
     if reason not in ("converged", "stalled"): return reason, _MESSAGES[reason], None
-    if twins and (twins := _twins(model, x, 1e-3)):
+    if twins and (twins := _twins(model, source, 1e-3)):
         return "identical", _MESSAGES["identical"].format(*twins), None
     found = _guarded(model)
     if found and 1 < len(found) == model.n_components:
         return "guarded", _MESSAGES["flat"], _ON_GUARD
     if found:
-        names, rows = ", ".join(map(str, found)), _held(model, x, found)
+        names, rows = ", ".join(map(str, found)), _held(model, source, found)
         return "guarded", _MESSAGES["guarded"].format(names, rows), _ON_GUARD
-    alike = np.isfinite(enough) and _alike(em_map, model, 0.01 + 100 * enough)
+    alike = np.isfinite(enough) and _alike(em_map, model, 0.01 + 100 * enough, t=t)
     if alike:
         return "identical", _MESSAGES["alike"].format(*alike), "EM stands still"
     return reason, _MESSAGES[reason], None
 
 # %% ../../nbs/inside_diagnosis.ipynb #883b7b33
-def _why_degenerate(error, model, x):
+def _why_degenerate(error, model, source):
     "The message of an M-step without an answer: rows, if few, and a remedy."
     k = error.component
-    rows = "" if k is None else _held(model, x, [k])
+    rows = "" if k is None else _held(model, source, [k])
     left = f". It was left{rows}" if rows else ""
     return (f"{error}{left}; use fewer components, another start, "
             "a floor or a prior")

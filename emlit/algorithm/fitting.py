@@ -18,8 +18,7 @@ from .diagnosis import (_SURE, _TWINS, _judge, _lasting_twins,
 from .loop import Step, _EPS, _begin, _steps, convergence_rate
 from .stopping import (_CHANGED, _WHY, _harmless, _plateau,
                                       _stop, _watch)
-from ..checks import as_count, as_flag, as_sample_weight, as_tolerance
-from ..chunks import Chunks
+from ..checks import as_count, as_flag, as_tolerance
 from ..families import Degenerate, _calm
 
 # %% ../../nbs/inside_fit.ipynb #d8104e19
@@ -91,12 +90,6 @@ def _log_prior(prior):
                     f"got an object of type {type(prior).__name__}")
 
 # %% ../../nbs/inside_fit.ipynb #582c9edd
-def _count(x, w, first):
-    "How many observations the rows count for; first: an E-step's result."
-    if isinstance(x, Chunks): # a mixture has counted them
-        return first.weight.sum() if hasattr(first, "weight") else x.count()
-    return len(x) if w is None else as_sample_weight(w, len(x)).sum()
-
 def _as_keep(keep):
     "How many of the last models to keep; None: all."
     if not isinstance(keep, str) or keep not in ("all", "ends"):
@@ -180,7 +173,7 @@ class _Record:
         if self.stop(n, _SURE, jumps): return reason
         if t < self.look: return None
         self.enough = np.inf
-        if not _more_ahead(em_map, self.model, n * tol, n): return reason
+        if not _more_ahead(em_map, self.model, n * tol, n, self.steps[-1].t): return reason
         self.look = t + max(5, t // 2)
 
 # %% ../../nbs/inside_fit.ipynb #7dec843d
@@ -227,19 +220,20 @@ def _jumping(accelerator, point, last):
 def _silent_fit(
     model, x, *, tol=1e-8, max_iter=10_000, accelerate=None, sample_weight=None,
     freeze=(), prior=None, labels=None, missing=None, dtype=None, engine=None,
-    keep="all", progress=False, earlier=None,
+    squash=None, keep="all", progress=False, earlier=None,
 ) -> Trace: # whose `notes` say what there is to warn of
     "What `fit` does, without its warnings: for many runs, also in threads."
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
-    model, x, first, for_e, for_m = _begin(model, x, freeze, prior, max_iter, dtype=dtype,
-        sample_weight=sample_weight, labels=labels, missing=missing, engine=engine)
-    n, em_map = _count(x, sample_weight, first), EMMap(x, for_e, for_m, log_prior)
-    record = _Record(log_prior, keep, not _regularised(model), em_map.eps, _WHY + _CHANGED * isinstance(x, Chunks))
+    model, source, first, n, for_e, for_m = _begin(
+        model, x, freeze, prior, squash, max_iter, sample_weight=sample_weight,
+        labels=labels, missing=missing, dtype=dtype, engine=engine)
+    em_map, why = EMMap(source, for_e, for_m, log_prior), _WHY + _CHANGED * (not source.in_memory)
+    record = _Record(log_prior, keep, not _regularised(model), em_map.eps, why)
     jumps = _accelerator(accelerate, em_map, model, first, tol * n, record.monotone)
     point = _taken_up(earlier, record, jumps, em_map.start(model, first), n)
-    path = _jumping(jumps, point, max_iter) if jumps else _steps(model, x, first, max_iter, for_e, for_m)
-    twins = _lasting_twins(model, x, labels, prior)
+    path = _jumping(jumps, point, max_iter) if jumps else _steps(model, source, first, max_iter, for_e, for_m)
+    twins = _lasting_twins(model, source, prior)
     record.note("twins", twins and _TWINS.format(*twins))
     try:
         for step in _with_progress(path, max_iter, progress):
@@ -247,17 +241,18 @@ def _silent_fit(
             if reason := record.over(n, tol, jumps, em_map): break
         else: reason = "max_iter"
     except Degenerate as error:
-        message = _why_degenerate(error, record.model, x)
+        message = _why_degenerate(error, record.model, source)
         record.note("degenerate", f"EM stopped at iteration {record.steps[-1].t}: {message}")
         return record.trace("degenerate", message, jumps)
-    reason, message, alarm = _judge(reason, record.model, twins, em_map, record.enough)
+    t = record.steps[-1].t
+    reason, message, alarm = _judge(reason, record.model, twins, em_map, record.enough, t)
     record.note(reason, alarm and f"{alarm}: {message}")
     return record.trace(reason, message, jumps)
 
 # %% ../../nbs/inside_fit.ipynb #af7200d6
 def fit(
     model,              # the start: a Mixture, what has e_step and m_step, or an earlier fit
-    x,                  # (n,) or (n, d): the data; or Chunks of it
+    x,                  # (n,) or (n, d): the data; or a Source of it
     *,
     tol=1e-8,           # stop when less seems to come, nats a row; 0: never
     max_iter=10_000,    # the most evaluations of the EM map
@@ -268,7 +263,8 @@ def fit(
     labels=None,        # (n,): known components, −1 where unknown
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
-    engine=None,        # "numpy": over all rows; "numba": compiled (12c)
+    engine=None,        # "numba": normals in compiled loops (chapter 12c)
+    squash=None,        # whether fewer rows may stand in for many; None: if safe
     keep="all",         # models to keep: "all", or "ends" (first, last few)
     progress=False,     # show a progress bar
     earlier=None,       # a Trace that ended at this start: go on from there
@@ -288,8 +284,9 @@ def fit(
     component on its floor, with a warning) or "empty" (converged, and a
     component is without data, with a warning). With tol=0 exactly
     max_iter iterations are made, each an evaluation of the EM map, unless one
-    is degenerate. Over many rows it goes on with fewer that do in their place,
-    where there are such (chapter 12d), unless an engine is asked for. Raises
+    is degenerate. Over 20,000 rows or more it goes on with fewer that do in
+    their place, where there are such ([squashing](12d_squashing.ipynb)), unless
+    squash is False. Raises
     ValueError or TypeError for bad arguments and for data that is impossible
     under the start. Warns of identical components in the start, and once if
     what EM climbs falls by more than rounding explains; all warnings come in
@@ -301,7 +298,7 @@ def fit(
     trace = _silent_fit(
         model, x, tol=tol, max_iter=max_iter, accelerate=accelerate,
         sample_weight=sample_weight, freeze=freeze, prior=prior, labels=labels,
-        missing=missing, dtype=dtype, engine=engine, keep=keep,
+        missing=missing, dtype=dtype, engine=engine, squash=squash, keep=keep,
         progress=progress, earlier=earlier)
     for note in trace.notes:
         warnings.warn(note.message, RuntimeWarning, stacklevel=2)

@@ -6,16 +6,17 @@
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate']
 
 # %% ../../nbs/03_em.ipynb #f7fc9e0c
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import as_array, as_count, as_dtype, as_fitted, as_sample_weight, counting
-from ..chunks import Chunks, e_step
-from ..missing import as_labels, refuse_empty_columns
+from ..checks import as_count, as_dtype, as_fitted, as_flag, as_sample_weight
+from ..missing import as_labels
 from ..mixture import Mixture, frozen_names, observations
-from ..squashing import Squashed
+from ..sources.fewer import Fewer
+from ..sources.source import as_source, refuse_empty
 
 # %% ../../nbs/03_em.ipynb #9d7a3f7a
 class Step(NamedTuple):
@@ -25,13 +26,13 @@ class Step(NamedTuple):
     loglik: float # ℓ(θ_t), in nats
 
 # %% ../../nbs/03_em.ipynb #0b52de75
-def _steps(model, x, expectation, last, for_e, for_m):
+def _steps(model, source, expectation, last, for_e, for_m):
     "The loop of EM, from the first E-step's result on."
     for t in count():
         yield Step(t, model, expectation.loglik)
         if t == last: return
         model = model.m_step(expectation, **for_m)
-        expectation = e_step(model, x, **for_e)
+        expectation = source.at(t + 1).e_step(model, **for_e)
 
 # %% ../../nbs/03_em.ipynb #7e8c2b8d
 def _given(**options):
@@ -53,77 +54,55 @@ def _check_model(model):
         raise TypeError("model must have e_step and m_step; "
                         f"got an object of type {type(model).__name__}")
 
-def _first(model, x, for_e):
-    "The first E-step; refuse what is no model, or gives no finite ℓ."
+def _first(model, source, for_e):
+    "The first E-step, and how many observations there are; refuse what is no model, or gives no finite ℓ."
     _check_model(model)
-    first = e_step(model, x, **for_e)
-    if np.isfinite(first.loglik): return first
+    first, n = source.counted_e_step(model, **for_e)
+    if np.isfinite(first.loglik): return first, n
     raise ValueError("x must have a finite log-likelihood under the start; "
                      f"got {first.loglik}")
 
 # %% ../../nbs/03_em.ipynb #01b14e79
-def _read_once(model, x, for_e):
-    "Data and options for later steps, which need not look for mistakes."
-    if not isinstance(model, Mixture) or isinstance(x, Chunks): return x, for_e
-    w, labels = for_e.get("sample_weight"), for_e.get("labels")
-    x = observations(model, x, w, for_e.get("missing"))
+def _read_rows(model, missing, x, w, labels):
+    "Rows for later E-steps, which need not look for mistakes: the fields of `Rows`."
+    x = observations(model, x, w, missing)
     if w is not None: w = as_sample_weight(w, len(x))
     if labels is not None: labels = as_labels(labels, len(x), model.n_components)
-    for_e = for_e | _given(sample_weight=w, labels=labels)
-    plain = type(model) is Mixture and not for_e.keys() & {"labels", "missing"}
-    return x, for_e | ({"checked": True} if plain else {})
-
-# %% ../../nbs/03_em.ipynb #7297361f
-def _refuse_rows(options):
-    "Refuse what has an entry for each row, where data come in parts."
-    for name in options.keys() & {"sample_weight", "labels"}:
-        raise TypeError(f"{name} must be None where x is Chunks, whose parts "
-                        "bring their own sample weights, and no labels")
-
-# %% ../../nbs/03_em.ipynb #1aa6783e
-def _seen(x, w):
-    "How many values each column holds, in rows that count."
-    x = as_array(counting(x, w), "x", ndim=(1, 2), nan=True)
-    return (~np.isnan(x)).sum(axis=0)
-
-def _refuse_empty(x, w):
-    "Refuse data with a column in which every value is missing."
-    if not isinstance(x, Chunks): return refuse_empty_columns(x, w)
-    refuse_empty_columns(np.where(x.total(_seen) > 0, 0.0, np.nan)[None])
+    return x, w, labels, type(model) is Mixture and labels is None and missing is None
 
 # %% ../../nbs/03_em.ipynb #3ef9c2b4
-_MANY = 20_000 # rows: from here on, fewer may do
-
-def _squashing(model, x, for_e, most):
-    "What later E-steps are told, if fewer numbers may do for x (chapter 12d)."
-    if most < 20 or type(model) is not Mixture: return {}
-    if for_e.keys() & {"labels", "missing", "engine"}: return {}
-    if np.dtype(for_e.get("dtype", float)) != np.float64: return {}
-    if not isinstance(x, Chunks) and len(x) < _MANY: return {}
-    return {"squashed": Squashed(x, for_e.get("sample_weight"), wait=8)}
+def _squashing(model, source, for_e, squash, most):
+    "The source, or fewer rows in its place where these may do for later E-steps."
+    single = np.dtype(for_e.get("dtype", float)) != np.float64
+    whole = source.labels is not None or "missing" in for_e or single
+    if squash is None:
+        squash = not whole and most >= 20 and type(model) is Mixture and source.many
+    elif as_flag(squash, "squash") and whole:
+        raise ValueError("squash must be None or False where labels are known, values "
+                         "are missing or dtype is float32; got True")
+    return Fewer(source) if squash else source
 
 # %% ../../nbs/03_em.ipynb #c3b589b0
-def _begin(model, x, freeze, prior, most=0, **for_e): # most: iterations
-    """The model that is meant, the data, the first E-step, and what later
-    E-steps and M-steps are told."""
-    for_e = _given(**for_e)
-    if isinstance(x, Chunks): _refuse_rows(for_e)
-    model, x, told = as_fitted(model, x, for_e.get("sample_weight"))
-    for_e = told | for_e
+def _begin(model, x, freeze, prior, squash=None, most=0, sample_weight=None, labels=None, **for_e):
+    """The model that is meant, the source of data, the first E-step, how many
+    observations there are, and what later E-steps and M-steps are told.
+
+    most: iterations."""
+    model, x, told = as_fitted(model, x, sample_weight)
+    source, for_e = as_source(x, sample_weight, labels), told | _given(**for_e)
     if "dtype" in for_e: for_e["dtype"] = as_dtype(for_e["dtype"])
     missing = for_e.get("missing")
-    if isinstance(missing, str) and missing == "em":
-        _refuse_empty(x, for_e.get("sample_weight"))
-    first = _first(model, x, for_e)
-    x, for_e = _read_once(model, x, for_e)
-    for_e = for_e | _squashing(model, x, for_e, most)
+    if isinstance(missing, str) and missing == "em": refuse_empty(source)
+    first, n = _first(model, source, for_e)
+    if isinstance(model, Mixture): source = source.prepared(partial(_read_rows, model, missing))
+    source = _squashing(model, source, for_e, squash, most)
     for_m = _freezing(model, freeze) | _given(prior=prior)
-    return model, x, first, for_e, for_m
+    return model, source, first, n, for_e, for_m
 
 # %% ../../nbs/03_em.ipynb #e51e0f1a
 def em(
     model,              # the start θ_0: anything with an e_step and an m_step, or an earlier fit
-    x,                  # the data, as model.e_step reads it; or Chunks of it
+    x,                  # the data, as model.e_step reads it; or a Source of it
     *,
     max_iter=None,      # the last t; None: for ever, so take what you need
     sample_weight=None, # (n,), how often each observation counts
@@ -133,6 +112,7 @@ def em(
     missing=None,       # "em": NaN stands for a value that was not seen
     dtype=None,         # "float32": the E-step computes in single precision
     engine=None,        # "numba": normals in compiled loops (chapter 12c)
+    squash=None,        # True: fewer rows may stand in for many, as in `fit`
 ):                      # a generator of Step: t = 0, 1, …, max_iter
     """EM: alternate E-step and M-step, and yield every model with its own ℓ.
 
@@ -144,10 +124,10 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977),
     section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    model, x, first, for_e, for_m = _begin(
-        model, x, freeze, prior, sample_weight=sample_weight, labels=labels,
-        missing=missing, dtype=dtype, engine=engine)
-    return _steps(model, x, first, last, for_e, for_m)
+    model, source, first, _, for_e, for_m = _begin(
+        model, x, freeze, prior, squash, sample_weight=sample_weight,
+        labels=labels, missing=missing, dtype=dtype, engine=engine)
+    return _steps(model, source, first, last, for_e, for_m)
 
 # %% ../../nbs/03_em.ipynb #8f8f6eb8
 def remaining_gain(

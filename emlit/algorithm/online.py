@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import _shown, as_array, as_model, as_tolerance
-from ..chunks import (Chunks, _count, _e_step, _load, _one,
-                          _refuse_array)
+from ..sources.chunks import Chunks
+from ..sources.parts import contribution, count_rows, load, refuse_array
+from ..sources.source import part_e_step
 from ..families import Degenerate
 from .fitting import _log_prior
 from .loop import _check_model, _freezing, _given
@@ -31,7 +32,7 @@ class Visit(NamedTuple):
 # %% ../../nbs/16b_online.ipynb #c16c396b
 def _visit(model, options, x, w):
     "The E-step of one part, and how many observations it holds."
-    try: expectation = _e_step(model, options, x, w)
+    try: expectation = part_e_step(model, options, x, w)
     except ValueError as error:
         if "probability zero" not in str(error): raise
         raise ValueError(f"{error}; if the parts before had no such value, "
@@ -40,7 +41,7 @@ def _visit(model, options, x, w):
         raise TypeError("model's E-step must return what adds up by + and takes "
                         "a number times it, such as an Expectation; got an "
                         f"object of type {type(expectation).__name__}")
-    return expectation, _count(x, w)
+    return expectation, count_rows(x, w)
 
 # %% ../../nbs/16b_online.ipynb #9a7b8c65
 def _plus(a, b):
@@ -106,7 +107,7 @@ def _incremental(model, chunks, for_e, for_m, hold):
     while True:
         later, earlier = _from_behind(found), None
         for i, part in enumerate(chunks.parts):
-            seen = _one(partial(_visit, model, for_e), chunks.read, i, part)
+            seen = contribution(partial(_visit, model, for_e), chunks.read, i, part)
             found[i], size = seen or (None, 0)
             if seen is None: continue # nothing in it counts, or no longer
             earlier, t = _plus(earlier, found[i]), t + 1
@@ -162,7 +163,7 @@ class Stream:
 
     def learn(self, x, sample_weight=None):
         "The state after one more part; x and sample_weight as in `fit`."
-        part = _load(None, (x, sample_weight))
+        part = load(None, (x, sample_weight))
         if part is None: return self
         for_e, for_m = _told(self.model, self.freeze, self.missing)
         new, size = _visit(self.model, for_e, *part)
@@ -186,7 +187,7 @@ def online_em(
 ):               # a generator of Stream, one for each part
     "Online EM: learn from each part as it comes, in one process: `Stream`."
     stream = Stream(model, **options)
-    _refuse_array(parts)
+    refuse_array(parts)
     return _online(stream, parts)
 
 # %% ../../nbs/16b_online.ipynb #0c9f108f
@@ -195,5 +196,5 @@ def _online(stream, parts):
     in_parts = isinstance(parts, Chunks)
     read, parts = (parts.read, parts.parts) if in_parts else (None, parts)
     for i, part in enumerate(parts):
-        stream = _one(stream.learn, read, i, part) or stream
+        stream = contribution(stream.learn, read, i, part) or stream
         yield stream

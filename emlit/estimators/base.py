@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import selection
 from ..acceleration import METHODS
 from ..checks import _array, as_count, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
-from ..chunks import Chunks, sample
+from ..sources.chunks import Chunks
+from ..sources.sampling import sample
 from ..families import _calm
 from .guesses import RECIPES, with_gaps_filled
 from .parameters import as_generator, naming, one_of

@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..chunks import Chunks, _pair
+from ..sources.chunks import Chunks
+from ..sources.parts import pair
 from .base import Fitted
 from .tables import refuse_no_table, refuse_shape
 
@@ -120,7 +121,7 @@ def decoded(x, categories):
 
 def coded_part(read, encode, part):
     "Read a part of Chunks, and encode its x."
-    x, w = _pair(part if read is None else read(part))
+    x, w = pair(part if read is None else read(part))
     return encode(x) if len(x) else x, w
 
 # %% ../../nbs/inside_estimator_categories.ipynb #ba63f652

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import families
 from ..checks import as_count, as_distribution
-from ..chunks import Chunks
+from ..sources.chunks import Chunks
 from ..families import Family, Multinomial, MultivariateNormal, Normal, scale_floor
 from ..missing import filled
 from ..mixture import Mixture

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ..checks import as_count, as_flag
-from ..chunks import Chunks
+from ..sources.chunks import Chunks
 from .base import Fitted
 from .gaussian import GaussianMixture
 from .parameters import one_of
@@ -114,7 +114,7 @@ def select(
     Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     one_of(criterion, "criterion", CRITERIA)
     progress = as_flag(progress, "progress")
-    if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; take a sample of the rows (emlit.chunks.sample)")
+    if isinstance(X, Chunks): raise TypeError("X must be a table here, and not Chunks; take a sample of the rows (emlit.sources.sample)")
     base = GaussianMixture(random_state=0, n_init=3) if estimator is None else estimator
     cells = _cells(n_components, structures, "covariance_type" in base.get_params())
     grid = [clone(base).set_params(**{_PARAMETERS[k]: v for k, v in cell.items() if v is not None}) for cell in cells]

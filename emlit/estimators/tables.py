@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from ..checks import _array, _counting_rows, _kinds, as_array, as_sample_weight
-from ..chunks import Chunks
+from ..sources.chunks import Chunks
 
 # %% ../../nbs/inside_estimator_tables.ipynb #874d19d2
 def sample_size(X, K):
