@@ -13,6 +13,7 @@ import scipy.sparse
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, Multinomial, MultivariateNormal,
                    Normal, Poisson, Uniform, coins, data, elbo, em, entropy, fit, kl, q_function, scale_floor, starts)
 from emlit.estimators import select
+from later import Later
 
 nan, inf = float("nan"), float("inf")
 rng, eye = np.random.default_rng(0), np.eye(2)
@@ -31,8 +32,8 @@ one = Mixture([.5, .5], Normal([55., 80.], [6., 6.]))
 deaths = Mixture([.5, .5], Poisson([1., 3.]))
 survey = Mixture([1.], Categorical([[[.5, .5]], [[.2, .3, .5]]]))
 def gm(K=2, **options): return GaussianMixture(K, **{"random_state": 0} | options)
-fitted = gm().fit(faithful)
-counts = MixtureModel("poisson", 2, random_state=0).fit([[0], [1], [2], [5], [6], [7]])
+fitted = Later(lambda: gm().fit(faithful))
+counts = Later(lambda: MixtureModel("poisson", 2, random_state=0).fit([[0], [1], [2], [5], [6], [7]]))
 
 def hole(x, value=nan):
     x = np.array(x, float)

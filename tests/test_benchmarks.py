@@ -18,6 +18,8 @@ import cases  # noqa: E402
 import measure  # noqa: E402
 import naive  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = {"iteration", "fifteen", "exponentials", "single_precision", "in_parts", "memory", "to_a_likelihood", "whole_fits", "scores", "growth", "one_and_two_threads"}
 
 

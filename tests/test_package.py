@@ -14,6 +14,7 @@ import pytest
 
 import emlit
 
+pytestmark = pytest.mark.network
 ROOT = Path(__file__).resolve().parent.parent
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", "_docs", "_build", "_proc", "build", "dist", "*.egg-info", "__pycache__", ".hypothesis", ".pytest_cache")
 

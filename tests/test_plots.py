@@ -12,8 +12,9 @@ from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emlit import Bernoulli, Binomial, Categorical, GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Uniform, fit, plots, select
-from emlit.plots.reading import numbers_of
 from emlit.data import load_faithful, load_iris
+from emlit.plots.reading import numbers_of
+from later import Later
 
 faithful, iris = load_faithful(), load_iris()
 heads = [5, 9, 8, 4, 7]
@@ -31,16 +32,16 @@ def estimator(K=3, X=faithful, structure="tied", **options):
         warnings.simplefilter("ignore")
         return GaussianMixture(K, covariance_type=structure, accelerate=None, random_state=0, **options).fit(X)
 
-ours = estimator()
+ours = Later(estimator)
 
 
 # what was not kept is not drawn
 
 def test_the_climb_of_an_estimator_is_drawn_step_by_step():
-    for given in (ours, ours.trace_):
+    for given in (ours(), ours().trace_):
         line, = plots.plot_loglik(given).lines
-        assert_array_equal(line.get_xdata(), np.arange(len(ours.trace_.logliks)))
-        assert_array_equal(line.get_ydata(), ours.trace_.logliks)
+        assert_array_equal(line.get_xdata(), np.arange(len(ours().trace_.logliks)))
+        assert_array_equal(line.get_ydata(), ours().trace_.logliks)
 
 def test_lines_break_where_steps_are_missing():
     every = two_coins()
@@ -53,7 +54,7 @@ def test_lines_break_where_steps_are_missing():
     assert 'keep="all"' not in str([t.get_text() for t in plots.plot_path(every, "p").get_legend().texts])
 
 def test_no_point_between_two_gaps_is_invisible():
-    for line in plots.plot_path(ours, "weights").lines: assert line.get_marker() not in ("", "None") # t = 0 stands alone
+    for line in plots.plot_path(ours(), "weights").lines: assert line.get_marker() not in ("", "None") # t = 0 stands alone
 
 def test_the_map_breaks_its_paths():
     ends, every = two_coins(keep="ends"), two_coins()
@@ -77,7 +78,7 @@ def test_the_bound_wants_every_step_and_plain_ones():
     assert fast.accelerated is not None
     with pytest.raises(ValueError, match="fit with accelerate=None"): plots.bound_slider(fast, heads, "components[1].p")
 
-@pytest.mark.parametrize("draw", [lambda: plots.iterations(ours, faithful), lambda: plots.ellipse_steps(ours, faithful),
+@pytest.mark.parametrize("draw", [lambda: plots.iterations(ours(), faithful), lambda: plots.ellipse_steps(ours(), faithful),
                                   lambda: plots.density_steps(MixtureModel("normal", 2, random_state=0, accelerate=None).fit(faithful[:, 1:]), faithful[:, 1:])])
 def test_sliders_say_what_was_not_kept(draw):
     assert 'not kept: keep="all"' in draw().layout.sliders[0].currentvalue.suffix
@@ -86,11 +87,11 @@ def test_a_slider_over_all_steps_says_nothing():
     assert not plots.iterations(two_coins(), heads).layout.sliders[0].currentvalue.suffix
 
 def test_the_growing_curve_below_ellipses_is_that_of_every_iteration():
-    growth = plots.ellipse_steps(ours, faithful).frames[-1].data[-1]
-    logliks = ours.trace_.logliks
+    growth = plots.ellipse_steps(ours(), faithful).frames[-1].data[-1]
+    logliks = ours().trace_.logliks
     drawn = np.interp(np.arange(len(logliks)), growth.x, growth.y)
     assert np.abs(drawn - logliks).max() < 2e-3 * np.ptp(logliks)
-    kept = [ours.trace_.steps[0], *ours.trace_.steps[-2:]] # Steps alone: nothing is known between them
+    kept = [ours().trace_.steps[0], *ours().trace_.steps[-2:]] # Steps alone: nothing is known between them
     assert None in plots.ellipse_steps(kept, faithful).frames[-1].data[-1].x
 
 
@@ -139,12 +140,12 @@ def test_more_components_than_colours_are_told_apart():
         assert len({tuple(map(str, (getattr(a, p) for p in parts.split()))) for a in looks}) == 12
 
 def test_components_are_counted_from_0():
-    names = [t.get_text() for t in plots.plot_parameters(ours).get_legend().texts]
+    names = [t.get_text() for t in plots.plot_parameters(ours()).get_legend().texts]
     assert names == ["component 0", "component 1", "component 2"]
-    axes = plots.plot_ellipses(ours, faithful)
+    axes = plots.plot_ellipses(ours(), faithful)
     assert [t.get_text() for t in axes.texts] == ["0", "1", "2"] and [t.get_text() for t in axes.get_legend().texts] == names
-    for k, text in enumerate(axes.texts): assert_allclose(text.get_position(), ours.means_[k])
-    assert [t.name for t in plots.ellipse_steps(ours, faithful).frames[0].data[1:4]] == names
+    for k, text in enumerate(axes.texts): assert_allclose(text.get_position(), ours().means_[k])
+    assert [t.name for t in plots.ellipse_steps(ours(), faithful).frames[0].data[1:4]] == names
     fig = plots.path_contours([two_coins()], heads, "p")
     assert (fig.layout.xaxis.title.text, fig.layout.yaxis.title.text) == ("p, component 0", "p, component 1")
 
@@ -204,12 +205,12 @@ def test_parameters_of_different_size_have_axes_of_their_own(scale):
             assert tall > .1 * height or tall == 0, panel.get_xticklabels()[group].get_text()
 
 def test_a_path_has_a_panel_for_each_column():
-    axes = plots.plot_path(ours, "components[0].mean").figure.axes
+    axes = plots.plot_path(ours(), "components[0].mean").figure.axes
     assert [a.get_ylabel() for a in axes] == ["mean[0]", "mean[1]"]
-    kept = [s.model.components[0].mean for s in ours.trace_.steps]
+    kept = [s.model.components[0].mean for s in ours().trace_.steps]
     for j, panel in enumerate(axes):
         for k, line in enumerate(panel.lines): assert_array_equal([v for v in line.get_ydata() if not np.isnan(v)], [m[k, j] for m in kept])
-    shared = plots.plot_path(ours, "cov").figure.axes
+    shared = plots.plot_path(ours(), "cov").figure.axes
     assert [a.get_ylabel() for a in shared] == ["cov[0, 0]", "cov[0, 1]", "cov[1, 1]"]
     assert [a.get_label() for a in shared[0].lines] == ["all components"]
 
@@ -221,8 +222,8 @@ def test_a_path_of_very_many_numbers_is_one_panel():
     assert [t.get_text() for t in axes.get_legend().texts] == ["component 0", "component 1"]
 
 def test_iterations_have_an_axis_for_each_parameter():
-    fig = plots.iterations(ours, faithful)
-    values = list(numbers_of(ours.model_))
+    fig = plots.iterations(ours(), faithful)
+    values = list(numbers_of(ours().model_))
     drawn = sorted(v for trace in fig.frames[-1].data[3:] for v in trace.y)
     assert_allclose(drawn, sorted(np.concatenate([n.values for n in values])), rtol=1e-2)
     assert len({trace.yaxis for trace in fig.data[3:]}) == 5 # weight, two means, covariances of two sizes
@@ -243,7 +244,7 @@ def test_discrete_families_are_drawn_as_probabilities():
 @pytest.mark.parametrize("draw", [plots.plot_parameters, lambda m: plots.plot_ellipses(m, faithful), lambda m: plots.plot_contours(m, faithful)])
 def test_a_trace_an_estimator_and_a_model_give_one_picture(draw):
     pictures = []
-    for given in (ours, ours.trace_, ours.model_):
+    for given in (ours(), ours().trace_, ours().model_):
         figure = draw(given).figure
         figure.canvas.draw()
         pictures.append(np.asarray(figure.canvas.buffer_rgba()))
@@ -251,8 +252,8 @@ def test_a_trace_an_estimator_and_a_model_give_one_picture(draw):
     assert_array_equal(pictures[0], pictures[2])
 
 def test_the_same_of_figures_that_move():
-    for draw in (plots.iterations, plots.ellipse_steps): assert draw(ours, faithful) == draw(ours.trace_, faithful)
-    assert plots.density_surface(ours, faithful) == plots.density_surface(ours.model_, faithful)
+    for draw in (plots.iterations, plots.ellipse_steps): assert draw(ours(), faithful) == draw(ours().trace_, faithful)
+    assert plots.density_surface(ours(), faithful) == plots.density_surface(ours().model_, faithful)
 
 def test_what_was_set_by_hand_is_drawn():
     g = estimator(2)
@@ -308,7 +309,7 @@ def test_legends_stay_within_a_figure_that_was_given(size, layout):
 def test_labels_can_be_read_in_a_dark_style():
     with plt.style.context("dark_background"):
         for ax, dark in ((None, False), (plt.subplots()[1], True)):
-            figure, _ = laid_out(plots.plot_parameters(ours, ax))
+            figure, _ = laid_out(plots.plot_parameters(ours(), ax))
             for panel in figure.axes:
                 ground = np.mean(matplotlib.colors.to_rgb(figure.get_facecolor()))
                 for text in (*panel.get_xticklabels(), *panel.get_yticklabels()): assert abs(np.mean(matplotlib.colors.to_rgb(text.get_color())) - ground) > .5
@@ -374,4 +375,4 @@ def test_what_a_family_of_ones_own_shares_is_said_of_each_component():
     mixture = Mixture([.5, .5], Equal([0., 3.], 2.))
     drawn = bars(plots.plot_parameters(mixture))
     assert drawn["std", "component 0"] == drawn["std", "component 1"] == 2 and drawn["mean", "component 1"] == 3
-    assert [a.get_label() for a in plots.plot_path([*fit(ours.model_, faithful, max_iter=1, tol=0).steps], "cov").lines] == ["all components"]
+    assert [a.get_label() for a in plots.plot_path([*fit(ours().model_, faithful, max_iter=1, tol=0).steps], "cov").lines] == ["all components"]

@@ -21,6 +21,7 @@ import yaml
 import emlit
 import readme
 
+pytestmark = pytest.mark.notebook
 ROOT = Path(__file__).resolve().parent.parent
 PATHS = sorted((ROOT / "nbs").glob("*.ipynb"))
 BOOKS = {p.name: nbformat.read(p, as_version=4) for p in PATHS}

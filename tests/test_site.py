@@ -25,7 +25,8 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--
         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
         "--enable-unsafe-swiftshader"]  # 3-D figures need WebGL, which machines without a graphics card draw in software
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium or Chrome on the PATH")
+pytestmark = [pytest.mark.browser,
+              pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium or Chrome on the PATH")]
 each_page = pytest.mark.parametrize("name", PAGES)
 
 

@@ -1,5 +1,6 @@
 "The scripts behind make."
 
+import ast
 import gc
 
 import nbformat
@@ -7,6 +8,8 @@ import pytest
 
 import build
 import notebooks
+
+pytestmark = pytest.mark.notebook
 
 
 def notebook(tmp_path, *sources):
@@ -93,3 +96,23 @@ def test_pages_load_nothing_from_elsewhere():
     assert 'src="site_libs/own.js"' in made and 'src="site_libs/mathjax/' in made and "plotly" not in made
     assert 'href="coins.html#posterior"' in made and 'href="mixture.html#mixture"' in made
     assert 'href="notebooks/01_coins.ipynb" download' in made
+
+
+def fits_at_import(tree):
+    "The lines of a module on which something is fitted when it is imported."
+    later = (ast.FunctionDef, ast.Lambda)
+    found = [tree.lineno] if isinstance(tree, ast.Call) and getattr(tree.func, "attr", getattr(tree.func, "id", "")) == "fit" else []
+    return found + [line for node in ast.iter_child_nodes(tree) if not isinstance(node, later) for line in fits_at_import(node)]
+
+
+@pytest.mark.parametrize("path", sorted(build.ROOT.glob("tests/*.py")), ids=lambda p: p.stem)
+def test_nothing_is_fitted_while_pytest_looks_for_tests(path):
+    assert fits_at_import(ast.parse(path.read_text(encoding="utf-8"))) == [], "put it into Later(lambda: …)"
+
+
+def test_a_page_is_found_by_a_part_of_its_name(tmp_path):
+    paths = [tmp_path / name for name in ("01_coins.ipynb", "05_mixture.ipynb", "inside_mixture.ipynb", "index.ipynb")]
+    assert build.find("coin", paths) == paths[0] and build.find("01_coins.ipynb", paths) == paths[0]
+    assert build.find("mixture", paths) == paths[1], "a whole name is more than a part of another"
+    with pytest.raises(SystemExit, match="may mean several pages: mixture, inside_mixture"): build.find("mixt", paths)
+    with pytest.raises(SystemExit, match="got 'dice'. The pages: coins, mixture, inside_mixture, index"): build.find("dice", paths)

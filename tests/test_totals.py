@@ -12,6 +12,7 @@ from emlit.estimators import select
 from emlit.missing import impute, regress
 from emlit.starts import start
 from emlit.inference import bootstrap, bootstrap_lrt, multistart
+from later import Later
 
 
 def coins(n=150, seed=3):
@@ -29,7 +30,7 @@ x, z = coins()
 counts, kinds = documents()
 begin = Mixture([.5, .5], Binomial(None, [.3, .5]))
 topics = Mixture([.5, .5], Multinomial(None, [[.2, .2, .2, .4], [.3, .3, .2, .2]]))
-found, read = fit(begin, x, tol=1e-13), fit(topics, counts, tol=1e-13)
+found, read = Later(lambda: fit(begin, x, tol=1e-13)), Later(lambda: fit(topics, counts, tol=1e-13))
 
 def loglik_of_coins(u, x, log_prior=lambda w, p: 0):
     w, p = expit(u[0]), expit(u[1:])
@@ -54,13 +55,13 @@ def climbed(f, u): return optimize.minimize(lambda u: -f(u), u, tol=1e-10)
 
 def test_coins_as_a_general_optimiser_finds_them():
     best = climbed(lambda u: loglik_of_coins(u, x), [0, -1, 1.])
-    assert_allclose(found.loglik, -best.fun, atol=1e-6)
-    assert_allclose(np.r_[found.model.weights[0], found.model.components[0].p], expit(best.x), atol=2e-5)
+    assert_allclose(found().loglik, -best.fun, atol=1e-6)
+    assert_allclose(np.r_[found().model.weights[0], found().model.components[0].p], expit(best.x), atol=2e-5)
 
 def test_documents_as_a_general_optimiser_finds_them():
     best = climbed(lambda u: loglik_of_topics(u, counts), np.r_[0, -1, -.5, 0, 1, .5, 0])
-    assert_allclose(read.loglik, -best.fun, atol=1e-6)
-    assert_allclose(read.model.components[0].p, softmax(np.c_[best.x[1:].reshape(2, 3), [0, 0]], 1), atol=5e-5)
+    assert_allclose(read().loglik, -best.fun, atol=1e-6)
+    assert_allclose(read().model.components[0].p, softmax(np.c_[best.x[1:].reshape(2, 3), [0, 0]], 1), atol=5e-5)
 
 def test_a_single_coin_in_closed_form():
     one = fit(Mixture([1.], Binomial(None, [.3])), x).model.components[0].p
@@ -76,7 +77,7 @@ def test_equal_totals_are_the_families_with_a_known_n():
         assert_allclose(one.model.components[0].p, other.model.components[0].p, rtol=1e-11)
 
 def test_rows_of_total_0_add_nothing():
-    for model, data, empty in ((found.model, x, [[0., 0]] * 7), (read.model, counts, np.zeros((7, 4)))):
+    for model, data, empty in ((found().model, x, [[0., 0]] * 7), (read().model, counts, np.zeros((7, 4)))):
         assert_array_equal(model.components[0].log_prob(empty), 0)
         assert_allclose(model.loglik(np.r_[data, empty]), model.loglik(data), rtol=1e-14)
         assert_allclose(model.responsibilities(empty), np.tile(model.weights, (7, 1)), rtol=1e-14)
@@ -89,7 +90,7 @@ def test_no_toss_at_all_is_no_data():
 
 @pytest.mark.parametrize("accelerate", ["squarem", "anderson", "auto"])
 def test_accelerators_end_at_the_same_maximum(accelerate):
-    for model, data, trace in ((begin, x, found), (topics, counts, read)):
+    for model, data, trace in ((begin, x, found()), (topics, counts, read())):
         assert_allclose(fit(model, data, accelerate=accelerate, tol=1e-12).loglik, trace.loglik, atol=1e-6)
 
 def test_weights_are_repeated_rows_and_parts_add_up():
@@ -118,10 +119,10 @@ def test_a_dirichlet_prior_adds_counts():
 
 @pytest.mark.parametrize("method", ["louis", "oakes", "map"])
 def test_standard_errors_of_coins_from_a_numerical_hessian(method):
-    best, h = np.r_[found.model.weights[0], found.model.components[0].p], 1e-4
+    best, h = np.r_[found().model.weights[0], found().model.components[0].p], 1e-4
     f = lambda t: loglik_of_coins(np.log(t / (1 - t)), x)
     H = [[(f(best + h * (a + b)) - f(best + h * (a - b)) - f(best - h * (a - b)) + f(best - h * (a + b))) / (4 * h * h) for a in np.eye(3)] for b in np.eye(3)]
-    assert_allclose(standard_errors(found, x, method=method).errors, np.sqrt(np.diag(np.linalg.inv(-np.array(H)))), rtol=2e-4)
+    assert_allclose(standard_errors(found(), x, method=method).errors, np.sqrt(np.diag(np.linalg.inv(-np.array(H)))), rtol=2e-4)
 
 @pytest.mark.parametrize("method", ["louis", "oakes", "map"])
 @pytest.mark.parametrize("size", [1, 10**4])
@@ -132,23 +133,23 @@ def test_standard_errors_of_one_coin_in_closed_form(method, size):
     assert_allclose(found.errors, np.sqrt(p * (1 - p) / rows[:, 1].sum()), rtol=1e-6)
 
 def test_standard_errors_of_documents_agree():
-    a, b, c = (standard_errors(read, counts, method=m).errors for m in ("louis", "oakes", "map"))
+    a, b, c = (standard_errors(read(), counts, method=m).errors for m in ("louis", "oakes", "map"))
     assert_allclose(a, b, rtol=1e-6)
     assert_allclose(a, c, rtol=1e-4)
 
 def test_bootstraps_keep_the_totals():
     seen = []
     def spy(model, rng): seen.append(model.sample(rng, len(x), totals=model.totals(x))[0]); return seen[-1]
-    a, b = bootstrap(found, x, 30, np.random.default_rng(0)), bootstrap(found, x, 30, np.random.default_rng(0), parametric=spy)
+    a, b = bootstrap(found(), x, 30, np.random.default_rng(0)), bootstrap(found(), x, 30, np.random.default_rng(0), parametric=spy)
     assert_array_equal(a.samples, b.samples)
     assert all(np.array_equal(rows[:, 1], x[:, 1]) for rows in seen)
-    errors = standard_errors(found, x).by_name["components[0].p"]
-    for result in (a, bootstrap(found, x, 30, np.random.default_rng(1), parametric=False)): assert_allclose(result.errors[2:], errors, rtol=.45)
-    assert len(bootstrap(read, counts, 3, np.random.default_rng(0)).samples) == 3
+    errors = standard_errors(found(), x).by_name["components[0].p"]
+    for result in (a, bootstrap(found(), x, 30, np.random.default_rng(1), parametric=False)): assert_allclose(result.errors[2:], errors, rtol=.45)
+    assert len(bootstrap(read(), counts, 3, np.random.default_rng(0)).samples) == 3
 
 def test_one_coin_or_two():
     one = fit(Mixture([1.], Binomial(None, [.4])), x)
-    test = bootstrap_lrt(one, found, x, 9, np.random.default_rng(0))
+    test = bootstrap_lrt(one, found(), x, 9, np.random.default_rng(0))
     assert test.p_value == .1 and test.draws.max() < 30 < test.statistic
 
 def test_starts_look_at_rates_and_not_at_lengths():
@@ -163,8 +164,8 @@ def test_starts_look_at_rates_and_not_at_lengths():
 
 def test_estimators():
     model = MixtureModel("binomial", 2, family_params={"n": None}, random_state=0, tol=1e-12).fit(x)
-    assert_allclose(model.score(x) * len(x), found.loglik, atol=1e-6)
-    assert_allclose(MixtureModel(Binomial(None, [.3, .5]), random_state=0, tol=1e-12).fit(x).score(x) * len(x), found.loglik, atol=1e-6)
+    assert_allclose(model.score(x) * len(x), found().loglik, atol=1e-6)
+    assert_allclose(MixtureModel(Binomial(None, [.3, .5]), random_state=0, tol=1e-12).fit(x).score(x) * len(x), found().loglik, atol=1e-6)
     rows, who = model.sample(5, totals=[1, 2, 3, 4, 5])
     assert sorted(rows[:, 1]) == [1, 2, 3, 4, 5] and rows.shape == (5, 2) and who.shape == (5,)
     assert (model.sample(4, totals=6)[0][:, 1] == 6).all()
@@ -172,27 +173,27 @@ def test_estimators():
     table = select(x, [1, 2, 3], estimator=MixtureModel("binomial", family_params={"n": None}, random_state=0), n_jobs=1, progress=False)
     assert table.best.n_components == 2 and table.best.model_.n_parameters == 3
     words = MixtureModel("multinomial", 2, family_params={"n": None}, random_state=0, tol=1e-12).fit(counts)
-    assert_allclose(words.score(counts) * len(counts), read.loglik, atol=1e-5)
+    assert_allclose(words.score(counts) * len(counts), read().loglik, atol=1e-5)
     assert (words.sample(4, totals=6)[0].sum(1) == 6).all()
 
 def test_objects():
-    for model in (found.model, read.model):
+    for model in (found().model, read().model):
         assert pickle.loads(pickle.dumps(model)) == model == model.replace(model.parameters())
         assert "n=None" in repr(model)
     assert Binomial(None, [.5]) != Binomial(4, [.5]) and Binomial(None, [.3, .5]).n_parameters == 2 and Multinomial(None, [[.2, .3, .5]]).n_parameters == 2
-    assert_array_equal(found.model.totals(x), x[:, 1])
-    assert_array_equal(read.model.totals(counts), counts.sum(1))
+    assert_array_equal(found().model.totals(x), x[:, 1])
+    assert_array_equal(read().model.totals(counts), counts.sum(1))
     assert Mixture([1.], Poisson([1.])).totals([1, 2]) is None
 
 def test_long_samples_keep_the_totals_of_their_rows():
     totals = np.arange(40_000) % 7
-    rows, who = found.model.sample(np.random.default_rng(0), 40_000, totals=totals)
+    rows, who = found().model.sample(np.random.default_rng(0), 40_000, totals=totals)
     assert_array_equal(rows[:, 1], totals)
-    for k in (0, 1): assert_allclose(rows[who == k, 0].sum() / totals[who == k].sum(), found.model.components[0].p[k], atol=.01)
+    for k in (0, 1): assert_allclose(rows[who == k, 0].sum() / totals[who == k].sum(), found().model.components[0].p[k], atol=.01)
 
 def test_two_blocks_side_by_side():
     beside = fit(Mixture([.5, .5], [Binomial(None, [.3]), Binomial(None, [.5])]), x, tol=1e-13)
-    assert_allclose(beside.loglik, found.loglik, rtol=1e-12)
+    assert_allclose(beside.loglik, found().loglik, rtol=1e-12)
     assert beside.model.sample(np.random.default_rng(0), 3, totals=4)[0].shape == (3, 2)
 
 
@@ -243,11 +244,11 @@ def test_what_was_lost_is_filled_in():
     with pytest.raises(ValueError, match="tosses"): impute(one, [[np.nan, np.nan], [1, 2]])
 
 def test_some_columns_given_others():
-    assert found.model.conditional(1, 7) == Mixture(found.model.weights, Binomial([7], found.model.components[0].p[:, None]))
-    assert_allclose(read.model.marginal([0, 2]).components[0].p.sum(1), 1)
-    with pytest.raises(ValueError, match="tosses"): found.model.marginal(0)
-    with pytest.raises(TypeError, match="conditional"): read.model.conditional(0, 3)
-    with pytest.raises(TypeError, match="covariance"): regress(found.model, [3., 4], 1)
+    assert found().model.conditional(1, 7) == Mixture(found().model.weights, Binomial([7], found().model.components[0].p[:, None]))
+    assert_allclose(read().model.marginal([0, 2]).components[0].p.sum(1), 1)
+    with pytest.raises(ValueError, match="tosses"): found().model.marginal(0)
+    with pytest.raises(TypeError, match="conditional"): read().model.conditional(0, 3)
+    with pytest.raises(TypeError, match="covariance"): regress(found().model, [3., 4], 1)
 
 
 # what cannot be
@@ -261,9 +262,9 @@ g = np.random.default_rng(0)
     (lambda: fit(begin, [[1, 2], [3, 2]]), V, ["x[1]", "[3. 2.]", "heads ≤ tosses"]), (lambda: fit(begin, [[1, 2], [-1, 2]]), V, ["x[1]", "[-1.  2.]"]),
     (lambda: fit(begin, [[1, 2], [1.5, 2]]), V, ["x[1]", "whole numbers"]), (lambda: fit(begin, [[1, 2e9]]), V, ["x[0]", "10**9"]),
     (lambda: fit(topics, [[1, 2, 3, -1]]), V, ["x[0, 3]", "-1.0"]), (lambda: fit(topics, [[1e9, 1, 0, 0]]), V, ["x[0]", "10**9"]),
-    (lambda: found.model.sample(g, 3), T, ["sample needs totals", "Binomial", "n=None"]), (lambda: read.model.sample(g, 3), T, ["Multinomial", "totals"]),
-    (lambda: found.model.sample(g, 3, totals=[1, 2]), V, ["totals", "3 rows", "2"]), (lambda: found.model.sample(g, 2, totals=[1, -2]), V, ["totals[1]", "-2"]),
-    (lambda: found.model.sample(g, 2, totals=1.5), V, ["totals", "whole number"]), (lambda: Binomial(4, [.5]).sample(g, 2, totals=3), T, ["totals", "Binomial"]),
+    (lambda: found().model.sample(g, 3), T, ["sample needs totals", "Binomial", "n=None"]), (lambda: read().model.sample(g, 3), T, ["Multinomial", "totals"]),
+    (lambda: found().model.sample(g, 3, totals=[1, 2]), V, ["totals", "3 rows", "2"]), (lambda: found().model.sample(g, 2, totals=[1, -2]), V, ["totals[1]", "-2"]),
+    (lambda: found().model.sample(g, 2, totals=1.5), V, ["totals", "whole number"]), (lambda: Binomial(4, [.5]).sample(g, 2, totals=3), T, ["totals", "Binomial"]),
     (lambda: Mixture([1.], Normal([0.], [1.])).sample(g, 2, totals=3), T, ["totals", "Normal"]),
     (lambda: MixtureModel("poisson", 1).fit([[1], [2]]).sample(2, totals=3), T, ["totals", "Poisson"]),
     (lambda: MixtureModel("binomial", 2, family_params={"n": None}).fit([[1], [2], [3]]), V, ["X must have shape (n, 2)"])])
