@@ -34,7 +34,7 @@ def _modules(): return sorted(m.name for m in _pkgutil.iter_modules(__path__) if
 
 
 def __getattr__(name):
-    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn, `emlit.compiled` needs numba."
+    "Load the other modules on first use; `emlit.plots` brings matplotlib and plotly with it, the estimators scikit-learn, `emlit.engine.compiled` needs numba."
     if name in _LAZY: return getattr(_import_module(f"emlit.{_LAZY[name]}"), name)
     if not name.startswith("_") and name in _modules(): return _import_module(f"emlit.{name}")
     raise AttributeError(f"module 'emlit' has no attribute {name!r}")

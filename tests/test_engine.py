@@ -8,10 +8,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-import emlit.engine
+import emlit.engine.plans
+import emlit.engine.threads
 import emlit.models.mixture
 from emlit import GaussianMixture, Mixture, MultivariateNormal, Normal, Poisson, fit
 from emlit.engine import QuadraticForm
+from emlit.engine.kernels import sum_blocks
+from emlit.engine.plans import WhitenedPlan, block_size, make_plan
+from emlit.engine.quadratic import precisions, whitening_factors
+from emlit.engine.threads import take_turns
 from emlit.starts import kmeans, start
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -93,8 +98,9 @@ def test_triangles_are_careful(d, weighted):
 @pytest.mark.parametrize("d, K, wide", [(19, 1, False), (20, 6, True), (20, 7, False), (48, 16, False), (49, 16, True), (64, 100, True)])
 def test_triangles_are_for_many_columns_and_few_components(d, K, wide):
     form = QuadraticForm(np.zeros((K, d)), np.ones((K, d)), np.tile(np.eye(d), (K, 1, 1)))
-    assert emlit.engine._wide(form) == wide
-    assert not emlit.engine._wide(form._replace(whitening=np.eye(d)))
+    weights = np.full(K, 1 / K)
+    assert isinstance(make_plan(form, weights), WhitenedPlan) == wide
+    assert not isinstance(make_plan(form._replace(whitening=np.eye(d)), weights), WhitenedPlan)
 
 
 def test_triangles_in_single_precision():
@@ -198,16 +204,21 @@ def test_exponentials_among_the_subnormal_numbers():
         assert is_fast(model, x)
         assert_same(model, x)
 
-def test_stretches_of_any_length():
-    "What comes last is shorter than a block, than a stretch, or both."
+def both_plans(model):
+    "The products of all pairs, and whitening factors."
+    form, plan = model.components[0].quadratic_form(), make_plan(model.components[0].quadratic_form(), model.weights)
+    B, h, peak = whitening_factors(model.weights, form.whitening, precisions(form)[1], form.mean - plan.centre)
+    return plan, WhitenedPlan(B, h, peak, plan.centre, plan.limit)
+
+def test_macro_blocks_of_any_length():
+    "What comes last is shorter than a block, than a macro-block, or both."
     x, model = problem("full", n=5000, K=8, d=2)
     right = careful(model, x)
-    for wide, make in ((False, emlit.engine.products), (True, emlit.engine.triangle_products)):
-        plan = emlit.engine._plan(model.components[0].quadratic_form(), model.weights, np.dtype(float), wide, 1e5)
+    for plan in both_plans(model):
         for size, blocks in ((528, 3), (528, 1), (5000, 1), (4999, 1), (6000, 2), (1, 700), (1250, 2)):
-            forms, total = (lambda b: make(plan, True, b)), np.empty(min(size * blocks, 5000))
-            loglik, S, far = emlit.engine._sum_stretches(forms, total, x, None, size * blocks, size, range(0, 5000, size * blocks))
-            assert_allclose(loglik + 5000 * plan[1], right.loglik, rtol=1e-12)
+            total, starts = np.empty(min(size * blocks, 5000)), range(0, 5000, size * blocks)
+            loglik, S, far = sum_blocks(plan.workspace, total, x, None, size * blocks, size, starts)
+            assert_allclose(loglik + 5000 * plan.peak, right.loglik, rtol=1e-12)
             assert_allclose(S[:, 0], right.weight, rtol=1e-10)
             assert not len(far)
 
@@ -296,13 +307,13 @@ def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(monkeypatch, K,
 
 # blocks that threads share
 
-def with_threads(monkeypatch, number): monkeypatch.setattr(emlit.engine, "cores", lambda: number)
+def with_threads(monkeypatch, number): monkeypatch.setattr(emlit.engine.threads, "cores", lambda: number)
 
 @pytest.mark.parametrize("d, K", [(1, 3), (2, 8), (8, 8), (16, 16)]) # K·F from 9 to 2448
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("locked", [True, False])
 def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted, locked):
-    monkeypatch.setattr(emlit.engine, "_locked", lambda: locked) # free-threaded: other blocks
+    monkeypatch.setattr(emlit.engine.plans, "locked", lambda: locked) # free-threaded: other blocks
     x, model = problem("full", n=400_000 // (1 + d // 8), d=d, K=K)
     x[17] += 1e4 # too far out
     w = np.random.default_rng(2).random(len(x)) if weighted else None
@@ -320,7 +331,7 @@ def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted, locke
 def test_blocks_for_threads(n, d):
     F = 1 + d + d * (d + 1) // 2
     for K in (1, 3, 10, 30, 100):
-        size, stretch = emlit.engine._block_size(n, d, K, F)
+        size, stretch = block_size(n, d, K, F)
         stretches = -(-n // stretch)
         assert size % 16 == 0 and stretch % size == 0 and size <= 46_000
         if stretches > 1: assert 2 * -(-stretches // 2) * stretch < 1.25 * n # nobody of two waits long
@@ -337,8 +348,8 @@ def test_tiles_cover_all_rows(n, most, usual):
     (Mixture([.3, .7], Poisson([2., 5])), np.random.default_rng(0).poisson(4, 1_000_000)),
     (Mixture([.3, .7], Normal([2., 5], [1., 1]), ), np.random.default_rng(0).normal(4, 2, (1_000_000, 1))[:, 0])], ids=["poisson", "careful"])
 def test_other_families_share_their_slices(monkeypatch, model, x):
-    used, turns = [], emlit.engine._take_turns
-    monkeypatch.setattr(emlit.engine, "_take_turns", lambda *args: used.append(1) or turns(*args))
+    used, turns = [], take_turns
+    monkeypatch.setattr(emlit.engine.threads, "take_turns", lambda *args: used.append(1) or turns(*args))
     found = []
     for number in (1, 2, 3):
         with_threads(monkeypatch, number)
@@ -351,7 +362,7 @@ def test_threads_warn_as_their_caller_wants():
     def work(items): return [np.log(np.zeros(1)), np.geterr()["divide"]][1]
     for wanted in ("ignore", "raise"):
         with np.errstate(divide=wanted):
-            try: found = emlit.engine._take_turns(lambda: work, [[0]] * 20, 3)
+            try: found = take_turns(lambda: work, [[0]] * 20, 3)
             except FloatingPointError: assert wanted == "raise"
             else: assert set(found) == {"ignore"} == {wanted}
 
@@ -359,9 +370,9 @@ def test_what_goes_wrong_in_a_thread_is_raised_the_first_first():
     def work(item):
         if item >= 5: raise ValueError(f"item {item}")
         return item
-    with pytest.raises(ValueError, match="item 5"): emlit.engine._take_turns(lambda: work, range(20), 3)
+    with pytest.raises(ValueError, match="item 5"): take_turns(lambda: work, range(20), 3)
     def prepare(): raise MemoryError("no room")
-    with pytest.raises(MemoryError, match="no room"): emlit.engine._take_turns(prepare, range(20), 3)
+    with pytest.raises(MemoryError, match="no room"): take_turns(prepare, range(20), 3)
 
 
 # scores of single rows

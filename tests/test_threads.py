@@ -131,7 +131,7 @@ import emlit.engine
 from emlit import *
 threads, own = map(int, sys.argv[1:])
 threadpool_limits(threads, user_api="blas") # more than there are cores, too
-emlit.engine.cores = lambda: own
+emlit.engine.threads.cores = lambda: own
 def say(*arrays): print(hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:12])
 def all_of(e): return [e.loglik] + [getattr(s, f) for s in e.stats for f in s.__dataclass_fields__]
 def covs(structure, K, d):

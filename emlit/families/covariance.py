@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['cov_shapes', 'as_structure', 'covariance_of', 'log_normal', 'inverse_triangle', 'whiten', 'log_det', 'log_shared',
-           'log_full', 'factor', 'as_table', 'of_columns', 'sound', 'add_to_variances', 'Quadratic', 'engine_module',
-           'defines']
+           'log_full', 'factor', 'as_table', 'of_columns', 'sound', 'add_to_variances', 'Quadratic', 'defines']
 
 # %% ../../nbs/inside_covariance.ipynb #1692be27
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
+from ..engine import cancellation, e_step_kernel, precisions, score_kernel
 from .constraints import as_factor
 from ..foundations.arrays import each_column
 from ..foundations.errors import Degenerate
@@ -135,21 +135,17 @@ def add_to_variances(cov, amount, structure):
 class Quadratic:
     "A family whose log-densities are quadratic functions of x, as far as no subclass changes them."
     def kernel(self, weights, dtype=float, engine="numpy"):
-        return engine_module().e_step_kernel(self.quadratic_form(), weights, dtype, engine) if self.quadratic else None
+        return e_step_kernel(self.quadratic_form(), weights, dtype, engine) if self.quadratic else None
 
     def score_kernel(self, weights):
-        return engine_module().score_kernel(self.quadratic_form(), weights) if self.quadratic else None
+        return score_kernel(self.quadratic_form(), weights) if self.quadratic else None
 
     def conditioning(self, weights, eps) -> float:
         "κ ε of equation (12.6), where the block stands alone and may be multiplied out."
         if weights is None or not self.quadratic: return 0.0
         form = self.quadratic_form()
         mean = form.mean.reshape(form.std.shape)
-        return eps * min(engine_module().cancellation(engine_module().precisions(form)[0], mean - weights @ mean, form.std), 1e7)
-
-def engine_module(): # the engine still imports this module
-    import emlit.engine
-    return emlit.engine
+        return eps * min(cancellation(precisions(form)[0], mean - weights @ mean, form.std), 1e7)
 
 def defines(kind, family, *names):
     "Whether the family does these things as its base `kind` does them."

@@ -11,9 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ..engine import QuadraticForm
 from .constraints import covariance_moves, separate_moves
 from .covariance import (Quadratic, add_to_variances, as_structure, as_table, cov_shapes, covariance_of,
-                                       defines, engine_module, factor, inverse_triangle, log_full, log_normal,
+                                       defines, factor, inverse_triangle, log_full, log_normal,
                                        log_shared, of_columns, sound)
 from .family import Family
 from .floors import as_floor, lift, on_floor
@@ -62,7 +63,7 @@ class _Factored(Quadratic, Family):
         shape, W = self.mean.shape, self._inverse if self._dense else None
         if not self._dense: std = as_table(self._scale, self.structure, shape)
         else: std = np.broadcast_to(np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1)), shape)
-        return engine_module().QuadraticForm(self.mean, std, W)
+        return QuadraticForm(self.mean, std, W)
 
     def conditioning(self, weights, eps) -> float:
         "The same, and what the smallest eigenvalue of the correlations and the size of the means do."

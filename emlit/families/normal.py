@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .covariance import Quadratic, defines, engine_module, log_normal
+from ..engine import QuadraticForm
+from .covariance import Quadratic, defines, log_normal
 from .family import Univariate
 from .floors import as_floor, on_floor
 from ..foundations.arrays import set_fields
@@ -42,7 +43,7 @@ class Normal(Quadratic, Univariate):
 
     def quadratic_form(self):
         "What `emlit.engine` needs to know: independent columns."
-        return engine_module().QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
+        return QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
 
     def _sizes(self, k): return {"mean": self.std[k], "std": self.std[k]}
     def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
