@@ -12,7 +12,7 @@ from emlit.foundations.statistics import Moments, Stats
 
 # on the way out: names from before these modules were apart
 from emlit.families.covariance import as_table as _as_table, cov_shapes as _cov_shapes, factor as _factor
-from emlit.families.family import as_totals as _as_totals
+from emlit.families.rounds import as_totals as _as_totals
 from emlit.families.floors import lift as _lift
 from emlit.foundations.arrays import (ALONE as _ALONE, alone as _alone, by_columns as _by_columns, calm as _calm, cuts as _cuts,
                                       each_column as _each_column, each_row as _each_row, frozen_array as _frozen_array,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
+from .conjugate import GammaOfRate, InverseGammaOfScale
 from .family import Univariate
 from ..foundations.arrays import log_of, over_rows, set_fields, sum_columns, times
 from ..foundations.errors import Degenerate
@@ -19,7 +20,7 @@ from ..foundations.statistics import Stats, divide, refuse_collapse, refuse_nega
 
 # %% ../../nbs/inside_continuous.ipynb #6fe6ce47
 @dataclass(frozen=True, eq=False)
-class Exponential(Univariate):
+class Exponential(GammaOfRate, Univariate):
     """Waiting times without memory: x ≥ 0.
 
     Raises ValueError for a rate that is not above 0, and for a negative x or one whose shape does not fit.
@@ -32,6 +33,8 @@ class Exponential(Univariate):
     def __post_init__(self): set_fields(self, rate=as_positive(self.rate, "rate"))
     def inside(self, x): return x >= 0
     def _sizes(self, k): return {"rate": self.rate[k]}
+    def expected(self): return 1 / self.rate
+    def mean_and_variance(self): return 1 / self.rate, 1 / self.rate**2
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -88,7 +91,7 @@ def log_gamma(x, a, s): # x: (n, d); a and s: (d,), one component
 
 # %% ../../nbs/inside_continuous.ipynb #71fa4c56
 @dataclass(frozen=True, eq=False)
-class Gamma(Univariate):
+class Gamma(InverseGammaOfScale, Univariate):
     """Positive numbers with a long right tail: x > 0, mean shape · scale.
 
     Raises ValueError for a shape or scale that is not above 0, and for an x that is not above 0
@@ -104,6 +107,8 @@ class Gamma(Univariate):
         set_fields(self, **same_shape(shape=as_positive(self.shape, "shape", (0, 1, 2)), scale=as_positive(self.scale, "scale", (0, 1, 2))))
 
     def inside(self, x): return x > 0
+    def expected(self): return np.stack([self.shape * self.scale, digamma(self.shape) + np.log(self.scale)], -1)
+    def mean_and_variance(self): return self.shape * self.scale, self.shape * self.scale**2
 
     def _sizes(self, k):
         root = np.sqrt(np.maximum(self.shape[k], 1))
@@ -174,6 +179,8 @@ class Uniform(Univariate):
         return np.stack([((x >= a) & (x <= b)).all(1) for a, b in zip(low, high)], axis=1)
 
     def inside(self, x): return self._within(x).any(1)
+    def mean_and_variance(self): return (self.low + self.high) / 2, (self.high - self.low)**2 / 12
+    def statistics_given(self, x, r, seen): return Stats(r.sum(0), np.zeros(len(self.low)))
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i); −inf outside component k."

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from .conjugate import Beta, BetaOfTrials, GammaOfCounts
 from .constraints import share_sizes
-from .family import Family, Univariate, as_totals
+from .family import Univariate
+from .rounds import RoundsGiven, as_tosses, as_totals
 from ..foundations.arrays import log_not, log_of, over_rows, set_fields, sum_columns, times
-from ..foundations.reading import as_array, as_columns, as_probabilities, as_rng, require
-from ..foundations.statistics import Stats, divide, proportions, refuse_negative, with_prior
+from ..foundations.reading import as_array, as_probabilities, as_rng, require
+from ..foundations.statistics import Stats, divide, refuse_negative, with_prior
 
 # %% ../../nbs/04_families.ipynb #153ae28d
 def _share(stats): # total: (…, 2)
@@ -25,7 +27,7 @@ def _share(stats): # total: (…, 2)
 
 # %% ../../nbs/04_families.ipynb #95ac22b7
 @dataclass(frozen=True, eq=False)
-class Bernoulli(Univariate):
+class Bernoulli(Beta, Univariate):
     """K coins, or K products of d coins: x is 0 or 1.
 
     Raises ValueError for a p outside [0, 1], and for an x that is not 0 or 1 or whose shape does not fit.
@@ -33,10 +35,12 @@ class Bernoulli(Univariate):
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of a 1
     allowed = "0 or 1"
     constraints = {"p": "probability"}
-    discrete = True
+    discrete = counts = True
 
     def __post_init__(self): set_fields(self, p=as_probabilities(self.p, "p", ndim=(1, 2)))
     def inside(self, x): return (x == 0) | (x == 1)
+    def expected(self): return np.stack([self.p, 1 - self.p], -1)
+    def mean_and_variance(self): return self.p, self.p * (1 - self.p)
     def _sizes(self, k): return {"p": share_sizes(self.p[k])}
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
@@ -58,73 +62,9 @@ class Bernoulli(Univariate):
         "n tosses of each component."
         return (as_rng(rng).random((n, *self.p.shape)) < self.p).astype(int)
 
-# %% ../../nbs/04_families.ipynb #8e6d7f9f
-def _as_tosses(n, p):
-    "Read the known number of tosses behind each x, or behind each column of it."
-    array = as_array(n, "n", ndim=(0, 1))
-    if np.asarray(n).dtype == bool: raise TypeError(f"n must be a whole number; got {n!r}")
-    require((array >= 1) & (array == np.floor(array)) & (array <= 10**9), array, "n", "a whole number from 1 to 10**9")
-    if array.ndim and array.shape != p.shape[1:]:
-        raise ValueError("n must be one number, or one for each column of p; "
-                         f"got shapes {array.shape} and {p.shape}")
-    return array.astype(int)
-
-# %% ../../nbs/04_families.ipynb #63f1d8b8
-@dataclass(frozen=True, eq=False)
-class _TotalsAlone(Family):
-    "What is left of K families where a row has nothing but its total, which is given: probability 1."
-    K: int
-    constants = ("K",)
-    discrete = True
-
-    @property
-    def n_components(self): return self.K
-    def log_prob(self, x): return np.zeros((len(x), self.K))
-    def statistics(self, x, r): return Stats(r.sum(0), np.zeros(self.K))
-
-# %% ../../nbs/04_families.ipynb #0c886b62
-class _Rounds(Univariate):
-    "How a Binomial reads x: heads, (n,) or (n, d); with n=None rows (heads, tosses), (n, 2)."
-    discrete = True
-
-    @property
-    def needs_totals(self): return self.n is None
-    @property
-    def event_shape(self): return (2,) if self.n is None else self.p.shape[1:]
-    @property
-    def _d(self): return 2 if self.n is None else super()._d
-    @property
-    def allowed(self):
-        if self.n is None: return "heads and tosses, whole numbers with 0 ≤ heads ≤ tosses ≤ 10**9"
-        return f"a whole number from 0 to n = {self.n}"
-
-    def read(self, x):
-        if self.n is not None: return super().read(x)
-        x = as_array(x, "x", ndim=(1, 2))
-        if x.shape[1:] == (2,): return x
-        raise ValueError(f"x must have shape (n, 2), each row (heads, tosses), for a Binomial with n=None; got {x.shape}")
-
-    def inside(self, x): # like x; with n=None (n,)
-        if self.n is not None: return (x >= 0) & (x <= self.n) & (x == np.floor(x))
-        return (x[:, 0] >= 0) & (x[:, 0] <= x[:, 1]) & (x[:, 1] <= 10**9) & (x == np.floor(x)).all(1)
-
-    def _counts(self, x): return (x, self.n) if self.n is not None else x.T # heads and tosses
-    def totals(self, x): return x[:, 1] if self.n is None else None
-    def sized(self, x): return Binomial(int(x[:, 1].max(initial=1)), self.p) if self.n is None else self
-    def points(self, x): return proportions(*x.T) if self.n is None else x
-    def mended(self, x): return np.column_stack([np.minimum(*x.T), x[:, 1]]) if self.n is None else x
-
-    def marginal(self, columns):
-        "The same family for these columns alone. With n=None: both, or the tosses alone, which say nothing."
-        if self.n is not None: return super().marginal(columns)
-        columns = as_columns(columns, 2).tolist()
-        if columns == [0, 1]: return self
-        if columns == [1]: return _TotalsAlone(self.n_components)
-        raise ValueError("x must hold the tosses of every row, for a Binomial with n=None: heads alone have no probability")
-
 # %% ../../nbs/04_families.ipynb #ae72090b
 @dataclass(frozen=True, eq=False)
-class Binomial(_Rounds):
+class Binomial(Beta, RoundsGiven):
     """K coins tossed n times: x counts the heads. With n=None each row of x is (heads, tosses), with tosses of its own.
 
     The tosses are given, not drawn: ℓ is that of the heads, and a row without a toss adds nothing to it.
@@ -136,11 +76,11 @@ class Binomial(_Rounds):
     p: np.ndarray # (K,) for x of shape (n,), with n=None (n, 2); or (K, d) for x of shape (n, d): probabilities of heads
     constants = shared = ("n",)
     constraints = {"p": "probability"}
-    discrete = True
+    discrete = counts = True
 
     def __post_init__(self):
         p = as_probabilities(self.p, "p", ndim=(1, 2))
-        if self.n is not None: set_fields(self, n=_as_tosses(self.n, p))
+        if self.n is not None: set_fields(self, n=as_tosses(self.n, p))
         elif p.ndim == 2: raise ValueError("n must be a number, or one for each column, where p has shape (K, d); n=None reads rows "
                                            f"(heads, tosses), for a p of shape (K,); got a p of shape {p.shape}")
         set_fields(self, p=p)
@@ -173,7 +113,7 @@ class Binomial(_Rounds):
 
 # %% ../../nbs/04_families.ipynb #72c96bc5
 @dataclass(frozen=True, eq=False)
-class Poisson(Univariate):
+class Poisson(GammaOfCounts, Univariate):
     """Counts of rare events: x is 0, 1, 2, …
 
     Raises ValueError for a negative rate, and for an x that is not a whole number ≥ 0
@@ -182,7 +122,7 @@ class Poisson(Univariate):
     rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): expected counts, 0 or more
     allowed = "a whole number, 0 or more"
     constraints = {"rate": "positive"}
-    discrete = True
+    discrete = counts = True
 
     def __post_init__(self):
         rate = as_array(self.rate, "rate", ndim=(1, 2))
@@ -191,6 +131,8 @@ class Poisson(Univariate):
 
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
     def _sizes(self, k): return {"rate": np.minimum(self.rate[k], np.sqrt(self.rate[k]))}
+    def expected(self): return self.rate
+    def mean_and_variance(self): return self.rate, self.rate
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where a rate of 0 makes x_i impossible."
@@ -216,7 +158,7 @@ class Poisson(Univariate):
 
 # %% ../../nbs/04_families.ipynb #ddfe68e3
 @dataclass(frozen=True, eq=False)
-class Geometric(Univariate):
+class Geometric(BetaOfTrials, Univariate):
     """Failures before the first success: x is 0, 1, 2, … (`scipy.stats.geom` counts the success too.)
 
     Raises ValueError for a p outside (0, 1], and for an x that is not a whole number ≥ 0
@@ -225,7 +167,7 @@ class Geometric(Univariate):
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of success
     allowed = "a whole number, 0 or more"
     constraints = {"p": "probability"}
-    discrete = True
+    discrete = counts = True
 
     def __post_init__(self):
         p = as_probabilities(self.p, "p", ndim=(1, 2))
@@ -234,6 +176,8 @@ class Geometric(Univariate):
 
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
     def _sizes(self, k): return {"p": share_sizes(self.p[k])}
+    def expected(self): return (1 - self.p) / self.p
+    def mean_and_variance(self): return (1 - self.p) / self.p, (1 - self.p) / self.p**2
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where p = 1 makes x_i impossible."

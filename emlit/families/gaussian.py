@@ -12,12 +12,14 @@ from functools import cached_property
 import numpy as np
 
 from ..engine import QuadraticForm
+from .conditional import NormalGiven
+from .conjugate import NormalInverseWishart
 from .constraints import covariance_moves, separate_moves
 from .covariance import (Quadratic, add_to_variances, as_structure, as_table, cov_shapes, covariance_of,
                                        defines, factor, inverse_triangle, log_full, log_normal,
                                        log_shared, of_columns, sound)
 from .family import Family
-from .floors import as_floor, lift, on_floor
+from .floors import as_floor, lift, on_floor, scale_floor
 from ..foundations.arrays import set_fields
 from ..foundations.reading import as_array, as_columns, as_rng, as_tolerance, check_columns
 from ..foundations.statistics import Moments, divide, moments_of, refuse_huge, with_prior
@@ -31,8 +33,39 @@ def _allowed(mean, cov, normal): # → cov, and its factor
     if L is None: L = factor(cov, normal.structure)
     return {"cov": cov, "_scale": L} | ({"_inverse": inverse_triangle(L)} if normal.structure in ("full", "tied") else {})
 
+# %% ../../nbs/inside_gaussian.ipynb #e254ef0e
+class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
+    "What others ask of normal vectors."
+    multivariate = True
+
+    @property
+    def exact(self) -> bool: return not self.reg_covar > 0 # with something added, the M-step maximises nothing
+
+    def matrices(self) -> np.ndarray:
+        "Every Σ_k as a matrix, (K, d, d), or the shared one, (1, d, d)."
+        d, cov, kind = self.mean.shape[1], self.cov, self.structure
+        if self._dense: return cov.reshape(-1, d, d)
+        return (cov.reshape(-1, 1) if kind.endswith("spherical") else cov.reshape(-1, d))[..., None] * np.eye(d)
+
+    def column(self): # (K,), (K,)
+        "Where d = 1: means and standard deviations."
+        if not (self.quadratic and self.mean.shape[1] == 1): return None
+        return self.mean.ravel(), np.broadcast_to(np.sqrt(self.cov.reshape(-1)), len(self.mean))
+
+    def with_floor(self, x, sample_weight=None):
+        "With the floor of `scale_floor`, unless it has one."
+        return self if self.floor is not None else replace(self, floor=scale_floor(x, self.structure, sample_weight))
+
+    @classmethod
+    def template(cls, x, K, **constants):
+        "Unit covariances in the shape of the structure."
+        d, structure = as_array(x, "x", ndim=(2,)).shape[1], constants.get("structure", "full")
+        if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
+        shape = cov_shapes(K, d).get(structure, ())
+        return cls(np.zeros((K, d)), np.broadcast_to(np.eye(d), shape) if structure in ("full", "tied") else np.ones(shape), **constants)
+
 # %% ../../nbs/inside_gaussian.ipynb #c2a83d5e
-class _Factored(Quadratic, Family):
+class _Factored(_Answering):
     "A family that keeps a factor `_scale` of its covariance, and what it knows of that."
     discrete = False
     @property

@@ -6,21 +6,22 @@
 __all__ = ['Normal']
 
 # %% ../../nbs/inside_normal.ipynb #d27c68d5
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..engine import QuadraticForm
+from .conjugate import NormalInverseGamma
 from .covariance import Quadratic, defines, log_normal
 from .family import Univariate
-from .floors import as_floor, on_floor
+from .floors import as_floor, on_floor, scale_floor
 from ..foundations.arrays import set_fields
 from ..foundations.reading import as_array, as_positive, as_rng, check_columns, same_shape
 from ..foundations.statistics import Moments, divide, moments_of, refuse_collapse, refuse_huge, with_prior
 
 # %% ../../nbs/inside_normal.ipynb #ec61febc
 @dataclass(frozen=True, eq=False, repr=False)
-class Normal(Quadratic, Univariate):
+class Normal(NormalInverseGamma, Quadratic, Univariate):
     """The bell curve. Its second parameter is the standard deviation, not the variance.
 
     Raises ValueError for a std that is not above 0, and for an x that is not finite
@@ -47,6 +48,22 @@ class Normal(Quadratic, Univariate):
 
     def _sizes(self, k): return {"mean": self.std[k], "std": self.std[k]}
     def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
+    def mean_and_variance(self): return self.mean, self.std**2
+
+    def column(self): # (K,), (K,)
+        return (self.mean.ravel(), self.std.ravel()) if self.quadratic and self.mean.size == len(self.mean) else None
+
+    def with_floor(self, x, sample_weight=None):
+        "With the floor of `scale_floor`, unless it has one."
+        return self if self.floor is not None else replace(self, floor=scale_floor(x, "diag", sample_weight))
+
+    def statistics_given(self, x, r, seen): # a missing number has the expected square σ² about μ
+        weight, mean = r.sum(0), self.mean
+        total, square, origin = np.zeros(mean.shape), (weight * self.std.T**2).T, mean.copy()
+        if seen.any():
+            part = self.marginal(seen).statistics(x, r)
+            total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
+        return Moments(weight, total, square, origin)
 
     def read(self, x): return check_columns(refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)
 

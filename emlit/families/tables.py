@@ -6,13 +6,15 @@
 __all__ = ['Categorical', 'Multinomial']
 
 # %% ../../nbs/inside_tables.ipynb #e9c941c0
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import gammaln
 
+from .conjugate import Dirichlet
 from .constraints import side_by_side, simplex_moves
-from .family import Family, Univariate, as_totals
+from .family import Family, Univariate
+from .rounds import as_totals, grows
 from ..foundations.arrays import frozen_array, log_of, over_rows, set_fields, times
 from ..foundations.reading import as_array, as_columns, as_count, as_distribution, as_rng, check_columns, require
 from ..foundations.statistics import Stats, divide, proportions, refuse_negative, with_prior
@@ -33,44 +35,28 @@ def _as_tables(p):
         raise ValueError(f"p must have one row for each component in every table; got {rows} rows")
     return tables
 
-# %% ../../nbs/inside_tables.ipynb #4336be28
-@dataclass(frozen=True, eq=False)
-class Categorical(Univariate):
-    """K dice: x is a category, 0 … C − 1. Or K products of d dice, one a column (latent class analysis).
+# %% ../../nbs/inside_tables.ipynb #d557edeb
+def _even(x, K):
+    "Even probabilities of the categories 0 … max(x), for each column."
+    if x.ndim == 2: return [_even(column, K) for column in x.T]
+    size = max(int(x.max()) + 1, 1)
+    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
+                                      "such as by numpy.unique(x, return_inverse=True), or let MixtureModel('categorical') do it")
+    return np.full((K, size), 1 / size)
 
-    A category with probability 0 under every component, such as an unused code, does not count in `n_parameters`.
-    Raises ValueError for a p whose rows are not distributions, and for an x that is not a category
-    or whose shape does not fit.
-    Source: Lazarsfeld & Henry, Latent Structure Analysis (1968); Goodman, Biometrika 61 (1974)."""
-    p: np.ndarray # (K, C) for x of shape (n,); or a list of d tables (K, C_j) for x of shape (n, d)
-    constraints = {"p": "simplex"} # of each column
-    discrete = nominal = True
-
-    def __post_init__(self): object.__setattr__(self, "p", _as_tables(self.p))
-
+# %% ../../nbs/inside_tables.ipynb #edf1cd5c
+class _Tables(Dirichlet, Univariate):
+    "How a Categorical reads x, and what it knows of its tables `p`, one a column."
     @property
     def _tables(self): return self.p if isinstance(self.p, tuple) else (self.p,)
     @property
     def sizes(self) -> np.ndarray: # (d,)
         "The number of categories of each column."
         return np.array([table.shape[1] for table in self._tables])
-    @property
-    def n_parameters(self) -> int: # a category that no component can show is no parameter
-        return self.n_components * sum(int(np.count_nonzero(table.any(axis=0))) - 1 for table in self._tables)
     event_shape = property(lambda self: (len(self.p),) if isinstance(self.p, tuple) else ())
     @property
     def allowed(self):
         return f"a category from 0 to {(self.sizes if isinstance(self.p, tuple) else self.sizes[0]) - 1}"
-
-    def parameters(self) -> dict: # p: (K, ΣC_j), the tables side by side
-        "The parameters by name."
-        return {"p": frozen_array(np.concatenate(self._tables, axis=1))}
-
-    def replace(self, changes: dict):
-        "A copy with other values for p: as the constructor takes it, or all tables side by side."
-        if "p" in changes and isinstance(self.p, tuple) and not _holds_tables(changes["p"]):
-            changes = {**changes, "p": self._split(as_array(changes["p"], "p", ndim=(2,)))}
-        return super().replace(changes)
 
     @property
     def _d(self):
@@ -79,11 +65,7 @@ class Categorical(Univariate):
 
     def marginal(self, columns):
         "The same family for these columns alone: the others are left out."
-        return Categorical([self.p[j] for j in as_columns(columns, self._d)])
-
-    def __eq__(self, other):
-        return (type(self) is type(other) and type(self.p) is type(other.p) and len(self.p) == len(other.p)
-                and all(map(np.array_equal, self._tables, other._tables)))
+        return type(self)([self.p[j] for j in as_columns(columns, self._d)])
 
     def tangent(self, name, k):
         "The moves of each column's probabilities."
@@ -98,6 +80,44 @@ class Categorical(Univariate):
     def inside(self, x):
         size = self.sizes if x.ndim == 2 else self.sizes[0]
         return (x >= 0) & (x < size) & (x == np.floor(x))
+
+    def expected(self): return self.parameters()["p"]
+    def totals_of(self, columns): return np.repeat(columns, self.sizes) # C_j numbers for column j
+
+    @classmethod
+    def template(cls, x, K): return cls(_even(as_array(x, "x", ndim=(1, 2)), K))
+
+# %% ../../nbs/inside_tables.ipynb #4336be28
+@dataclass(frozen=True, eq=False)
+class Categorical(_Tables):
+    """K dice: x is a category, 0 … C − 1. Or K products of d dice, one a column (latent class analysis).
+
+    A category with probability 0 under every component, such as an unused code, does not count in `n_parameters`.
+    Raises ValueError for a p whose rows are not distributions, and for an x that is not a category
+    or whose shape does not fit.
+    Source: Lazarsfeld & Henry, Latent Structure Analysis (1968); Goodman, Biometrika 61 (1974)."""
+    p: np.ndarray # (K, C) for x of shape (n,); or a list of d tables (K, C_j) for x of shape (n, d)
+    constraints = {"p": "simplex"} # of each column
+    discrete = nominal = counts = True
+
+    def __post_init__(self): object.__setattr__(self, "p", _as_tables(self.p))
+
+    @property
+    def n_parameters(self) -> int: # a category that no component can show is no parameter
+        return self.n_components * sum(int(np.count_nonzero(table.any(axis=0))) - 1 for table in self._tables)
+    def parameters(self) -> dict: # p: (K, ΣC_j), the tables side by side
+        "The parameters by name."
+        return {"p": frozen_array(np.concatenate(self._tables, axis=1))}
+
+    def replace(self, changes: dict):
+        "A copy with other values for p: as the constructor takes it, or all tables side by side."
+        if "p" in changes and isinstance(self.p, tuple) and not _holds_tables(changes["p"]):
+            changes = {**changes, "p": self._split(as_array(changes["p"], "p", ndim=(2,)))}
+        return super().replace(changes)
+
+    def __eq__(self, other):
+        return (type(self) is type(other) and type(self.p) is type(other.p) and len(self.p) == len(other.p)
+                and all(map(np.array_equal, self._tables, other._tables)))
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where p makes x_i impossible."
@@ -133,26 +153,9 @@ def _as_throws(n):
     if n > 10**9: raise ValueError(f"n must be a whole number from 1 to 10**9; got {n}")
     return n
 
-# %% ../../nbs/inside_tables.ipynb #26fe9e97
-@dataclass(frozen=True, eq=False)
-class Multinomial(Family):
-    """K dice thrown n times: x counts how often each of C faces came up. With n=None each row has a sum of its own.
-
-    With n=None the sum is given, not drawn, and a row of zeros adds nothing to ℓ. (Where counts are missing, what
-    is given is the sum of those that are there: among themselves, they are multinomial again.)
-    Raises ValueError for a p whose rows are not distributions, and for an x whose rows are not C counts
-    with the sum n, or an n above 10⁹; TypeError for an n that is not a whole number.
-    Source: McLachlan & Peel, Finite Mixture Models (2000)."""
-    n: int        # known: the throws behind each row of x; None: the sum of each row
-    p: np.ndarray # (K, C) for x of shape (n, C): probabilities of the faces
-    constants = shared = ("n",)
-    constraints = {"p": "simplex"}
-    discrete = True
-
-    def __post_init__(self):
-        if self.n is not None: object.__setattr__(self, "n", _as_throws(self.n))
-        set_fields(self, p=as_distribution(self.p, "p", ndim=(2,)))
-
+# %% ../../nbs/inside_tables.ipynb #5e682825
+class _Throws(Dirichlet, Family):
+    "How a Multinomial reads x, and what it knows of its counts; with n=None each row has a sum of its own."
     @property
     def needs_totals(self): return self.n is None
     @property
@@ -167,7 +170,7 @@ class Multinomial(Family):
     def read(self, x): return check_columns(as_array(x, "x", ndim=(1, 2)), self.p.shape)
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
     def totals(self, x): return x.sum(1) if self.n is None else None
-    def sized(self, x): return Multinomial(int(x.sum(1).max(initial=1)), self.p) if self.n is None else self
+    def sized(self, x): return replace(self, n=int(x.sum(1).max(initial=1))) if self.n is None else self
     def points(self, x): return proportions(x, x.sum(1)) if self.n is None else x
 
     def supports(self, x) -> np.ndarray: # (n,)
@@ -187,6 +190,74 @@ class Multinomial(Family):
                              f"x[{wrong[0]}] sums to {x[wrong[0]].sum():g}{more}")
         return x
 
+    def marginal(self, columns):
+        "With n=None, the counts of these faces alone, given their own sum. Raises TypeError with a known n."
+        if self.n is not None: return super().marginal(columns)
+        p = self.p[:, as_columns(columns, self.p.shape[1])]
+        total = p.sum(1, keepdims=True) # 0 where a component has none of these faces: then it has none of any
+        return self._with(p=p / np.where(total > 0, total, 1))
+
+    @classmethod
+    def template(cls, x, K, n):
+        C = as_array(x, "x", ndim=(2,)).shape[1]
+        return cls(n, np.full((K, C), 1 / C))
+
+# %% ../../nbs/inside_tables.ipynb #841257d1
+def _per_counted(p, seen): # (K, C), (C,)
+    "How often each other face comes up for one throw that was counted; 0 for a component that has no such throws."
+    counted = p[:, seen].sum(1, keepdims=True)
+    return p[:, ~seen] / np.where(counted > 0, counted, np.inf)
+
+# %% ../../nbs/inside_tables.ipynb #dd296f96
+class _ThrowsGiven(_Throws):
+    "What a Multinomial with n=None says of rows that lack some counts."
+    def statistics_given(self, x, r, seen):
+        if self.n is not None: return super().statistics_given(x, r, seen)
+        total = np.zeros(self.p.shape)
+        if seen.any():
+            total[:, seen] = over_rows(r, x)
+            total[:, ~seen] = total.sum(1, keepdims=True) * _per_counted(self.p, seen)
+        return Stats(r.sum(0), total)
+
+    def conditional(self, columns, values):
+        raise TypeError("Multinomial does not define conditional: of the throws that were not counted there may be any number")
+
+    def _rates(self, given): return _per_counted(self.p, np.isin(np.arange(self.p.shape[1]), given))
+
+    def means_given(self, x, given):
+        if self.n is not None: return super().means_given(x, given)
+        if not len(given): raise ValueError("x must hold at least one count in every row that is to be filled in")
+        return x.sum(1)[:, None, None] * self._rates(given)
+
+    def cov_given(self, given):
+        if self.n is not None: return super().cov_given(given)
+        raise grows(self)
+
+    def draws_given(self, x, given, rng): # the negative multinomial, as Poisson counts of gamma rates
+        if self.n is not None: return super().draws_given(x, given, rng)
+        self.means_given(x, given) # which refuses rows without a count
+        return rng.poisson(rng.standard_gamma(x.sum(1))[:, None, None] * self._rates(given))
+
+# %% ../../nbs/inside_tables.ipynb #26fe9e97
+@dataclass(frozen=True, eq=False)
+class Multinomial(_ThrowsGiven):
+    """K dice thrown n times: x counts how often each of C faces came up. With n=None each row has a sum of its own.
+
+    With n=None the sum is given, not drawn, and a row of zeros adds nothing to ℓ. (Where counts are missing, what
+    is given is the sum of those that are there: among themselves, they are multinomial again.)
+    Raises ValueError for a p whose rows are not distributions, and for an x whose rows are not C counts
+    with the sum n, or an n above 10⁹; TypeError for an n that is not a whole number.
+    Source: McLachlan & Peel, Finite Mixture Models (2000)."""
+    n: int        # known: the throws behind each row of x; None: the sum of each row
+    p: np.ndarray # (K, C) for x of shape (n, C): probabilities of the faces
+    constants = shared = ("n",)
+    constraints = {"p": "simplex"}
+    discrete = counts = multivariate = True
+
+    def __post_init__(self):
+        if self.n is not None: object.__setattr__(self, "n", _as_throws(self.n))
+        set_fields(self, p=as_distribution(self.p, "p", ndim=(2,)))
+
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k), with the multinomial coefficient; −inf where p makes x_i impossible."
         x = self.check(x)
@@ -203,13 +274,6 @@ class Multinomial(Family):
         counts = with_prior(stats, prior, self.p.shape).total
         refuse_negative(counts)
         return self if "p" in self._names(freeze) else Multinomial(self.n, divide(counts, counts.sum(1)))
-
-    def marginal(self, columns):
-        "With n=None, the counts of these faces alone, given their own sum. Raises TypeError with a known n."
-        if self.n is not None: return super().marginal(columns)
-        p = self.p[:, as_columns(columns, self.p.shape[1])]
-        total = p.sum(1, keepdims=True) # 0 where a component has none of these faces: then it has none of any
-        return self._with(p=p / np.where(total > 0, total, 1))
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K, C)
         "The counts of n rounds of each component; with n=None of `totals` throws, (n,) or one number."

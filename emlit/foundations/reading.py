@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['as_array', 'dtype_kinds', 'read_array', 'shown', 'require', 'as_probabilities', 'as_distribution', 'as_count',
            'as_dtype', 'as_engine', 'as_flag', 'as_tolerance', 'as_sample_weight', 'counting_rows', 'counting',
-           'check_columns', 'as_columns', 'as_positive', 'same_shape', 'as_model', 'as_fitted', 'as_rng']
+           'check_columns', 'as_columns', 'others', 'as_positive', 'same_shape', 'as_model', 'as_fitted', 'as_rng']
 
 # %% ../../nbs/inside_reading.ipynb #b3d488fd
 from functools import cache
@@ -224,6 +224,16 @@ def as_columns(columns, d):
     if not np.all((array >= 0) & (array < d)): raise ValueError(f"columns must be from 0 to {d - 1}; got {columns!r}")
     if len(set(array)) < len(array): raise ValueError(f"columns must differ; got {columns!r}")
     return array
+
+# %% ../../nbs/inside_reading.ipynb #71b9fe3f
+def others(
+    columns, # numbers of columns
+    d,       # how many there are
+) -> np.ndarray:
+    "The numbers of the other columns, in their order."
+    rest = np.ones(d, bool)
+    rest[columns] = False
+    return np.flatnonzero(rest)
 
 # %% ../../nbs/inside_reading.ipynb #7503b228
 def as_positive(value, name, ndim=(1, 2)):
