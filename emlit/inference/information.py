@@ -10,69 +10,104 @@ __all__ = ['NOTHING', 'louis', 'oakes', 'map_derivative', 'complete_information'
 import numpy as np
 from scipy.linalg import eigh
 
-from ..families import _over_rows
+from ..foundations.arrays import over_rows
 from .tangent import derivative, second_derivatives
 from ..mixture import log_normalise
 
 # %% ../../nbs/14_uncertainty.ipynb #fea1e49c
-def louis(scores):
-    "Score and missing information of some rows: the covariance of the complete-data score, given x."
+def louis(
+    scores, # `Scores` of some rows
+) -> tuple: # score (p,), missing information (p, p)
+    """Louis' identity: what is missing is the covariance of the complete-data score, given x.
+
+    Source: Louis, J. R. Statist. Soc. B 44 (1982)."""
     p, n = len(scores.chart.free), len(scores.x)
     second, mean = np.zeros((p, p)), np.zeros((n, p))
     for k, (g, D) in enumerate(scores.parts()):
         r = scores.r[:, k, None]
         mean[:, g] += r * D
-        second[np.ix_(g, g)] += _over_rows(scores.w[:, None] * r * D, D)
-    return _over_rows(mean, scores.w), second - _over_rows(scores.w[:, None] * mean, mean)
+        second[np.ix_(g, g)] += over_rows(scores.w[:, None] * r * D, D)
+    return over_rows(mean, scores.w), second - over_rows(scores.w[:, None] * mean, mean)
 
 # %% ../../nbs/14_uncertainty.ipynb #74797156
-def oakes(scores):
-    "The same from a derivative: how the expected score, at fixed θ, moves with the θ′ of the E-step."
+def oakes(
+    scores, # `Scores` of some rows
+) -> tuple: # score (p,), missing information (p, p)
+    """Oakes' identity: how the expected score, at fixed θ, moves with the θ′ of the E-step.
+
+    Source: Oakes, J. R. Statist. Soc. B 61 (1999)."""
     p = len(scores.chart.free)
     parts, rows = list(scores.parts()), []
     def expected(r): # the expected score under responsibilities r
         s = np.zeros(p)
-        for k, (g, D) in enumerate(parts): s[g] += _over_rows(D, scores.w * r[:, k])
+        for k, (g, D) in enumerate(parts): s[g] += over_rows(D, scores.w * r[:, k])
         return s
     for u in scores.chart.A.T:
         rows.append(derivative(lambda h: expected(log_normalise(scores.joint(h * u))[1])))
     return expected(scores.r), np.array(rows).reshape(p, p)
 
 # %% ../../nbs/14_uncertainty.ipynb #8024ac6f
-def map_derivative(chart, x, weighting, freezing): # (p, p)
+def map_derivative(
+    chart,
+    x,            # the data
+    weighting={}, # what the E-step is told: sample_weight, labels, missing
+    freezing={},  # what the M-step is told: freeze, prior
+) -> np.ndarray:  # (p, p)
     "How the coordinates after an EM step depend on those before it."
     def step(v):
         model = chart.at(v)
         return chart.coordinates(model.m_step(model.e_step(x, **weighting), **freezing))
     return np.array([derivative(lambda s: step(s * u)) for u in np.eye(len(chart.free))]).T
 
-def complete_information(observed, J):
-    "The complete information, by (14.8); nan where EM stands still in some direction."
+# %% ../../nbs/14_uncertainty.ipynb #27d52781
+def complete_information(
+    observed, # (p, p)
+    J,        # (p, p): the derivative of the EM map
+) -> np.ndarray: # (p, p); nan where EM stands still in some direction
+    "What would be known if nothing were missing, from what is observed and from the EM map."
     left, unknown = np.eye(len(J)) - J, np.full(J.shape, np.nan)
-    try: complete = np.linalg.solve(left.T, observed.T).T if np.linalg.cond(left) < 1e8 else unknown
-    except np.linalg.LinAlgError: complete = unknown
-    return (complete + complete.T) / 2
+    try: known = np.linalg.solve(left.T, observed.T).T if np.linalg.cond(left) < 1e8 else unknown
+    except np.linalg.LinAlgError: known = unknown
+    return (known + known.T) / 2
 
-def information_from_map(chart, x, weighting, freezing, loglik):
-    "Score, observed and complete information from ℓ and the slope of the EM map alone."
+# %% ../../nbs/14_uncertainty.ipynb #5ad1c5fc
+def information_from_map(
+    chart,
+    x,         # the data
+    weighting, # what the E-step is told
+    freezing,  # what the M-step is told
+    loglik,    # a function: model → ℓ
+) -> tuple:    # score (p,), observed and complete information (p, p)
+    "Score and information of any model, from ℓ and the derivative of the EM map alone."
     unit = np.eye(len(chart.free))
     score = np.array([derivative(lambda s: loglik(chart.at(s * u))) for u in unit])
     observed = -second_derivatives(lambda v: loglik(chart.at(v)), unit)
-    return score, observed, complete_information(observed, map_derivative(chart, x, weighting, freezing))
+    J = map_derivative(chart, x, weighting, freezing)
+    return score, observed, complete_information(observed, J)
 
 # %% ../../nbs/14_uncertainty.ipynb #b32dcd79
 NOTHING = 1e-7 # a share of information below this counts as none
 
-def spectrum(observed, complete):
-    "Shares of the complete information that are observed, ascending, directions V with Vᵀ complete V = 1, and V⁻ᵀ."
-    size = np.sqrt(np.abs(np.diag(complete if np.isfinite(complete).all() else observed)))
-    size = np.where(size > 0, size, 1) # so that the units of parameters do not matter
-    scaled = lambda info: info / size / size[:, None]
+def spectrum(
+    observed, # (p, p)
+    complete, # (p, p); nan: not known
+) -> tuple:   # shares (p,) ascending; V (p, p); V⁻ᵀ; was the complete information known?
+    "Shares of the complete information that are observed, and directions V with Vᵀ I_com V = 1."
+    size = _sizes(complete if np.isfinite(complete).all() else observed)
+    scaled = lambda info: info / size / size[:, None] # so that units do not matter
     try: shares, V, known = *eigh(scaled(observed), scaled(complete)), True
-    except (np.linalg.LinAlgError, ValueError): # the complete information is not positive, or not known
-        size = np.abs(np.diag(observed))**0.5
-        size = np.where(size > 0, size, 1)
+    except (np.linalg.LinAlgError, ValueError): # not positive, or not known
+        size = _sizes(observed)
         shares, V, known = *eigh(scaled(observed)), False
     return shares, V / size[:, None], np.linalg.inv(V).T * size[:, None], known
 
-def missing_fractions(shares): return np.where(np.abs(1 - shares) < 1e-10, 0, 1 - shares) # rounding alone is nothing
+def _sizes(info):
+    "The root of each diagonal entry; 1 for 0."
+    size = np.sqrt(np.abs(np.diag(info)))
+    return np.where(size > 0, size, 1)
+
+def missing_fractions(
+    shares, # (p,): observed shares
+) -> np.ndarray:
+    "Fractions of missing information; rounding alone is nothing."
+    return np.where(np.abs(1 - shares) < 1e-10, 0, 1 - shares)

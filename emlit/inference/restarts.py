@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import as_array, as_count, as_sample_weight, counting
-from ..families import Degenerate, _calm
+from ..foundations.arrays import calm
+from ..foundations.batch import filled, refuse_empty_columns
+from ..foundations.errors import Degenerate
+from ..foundations.reading import as_array, as_count, as_sample_weight, counting
 from .resampling import quiet_fit, run_all, seeds
 from .spurious import suspicions
-from ..missing import filled, refuse_empty_columns
-from ..starts import kmeans, kmeans_plus_plus, specimen, start
+from ..starts.clustering import kmeans
+from ..starts.recipes import kmeans_plus_plus, start
+from ..starts.templates import specimen
 
 # %% ../../nbs/inside_restarts.ipynb #6ceb5030
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class Multistart:
         return "\n".join(lines + [f"{'no maximum':>14}  {self.failed:5d}"] * (self.failed > 0))
 
 # %% ../../nbs/inside_restarts.ipynb #0b0cffcb
-def _run(family, x, K, seed, recipe, sample_weight, constants, options):
+def _run(family, x, K, seed, recipe, sample_weight, constants, options): # → Trace or None
     "One run from a start of its own; None if it has no maximum."
-    weighted = {"sample_weight": sample_weight} if recipe in (kmeans, kmeans_plus_plus) else {}
+    counted = recipe in (kmeans, kmeans_plus_plus)
+    weighted = {"sample_weight": sample_weight} if counted else {}
     full = filled(x) if options.get("missing") else x
     kind = specimen(family, full, constants)
     if options.get("missing"): full = kind.mended(full)
@@ -64,8 +68,26 @@ def _run(family, x, K, seed, recipe, sample_weight, constants, options):
     except Degenerate: return None
     return quiet_fit(first, x, {"keep": "ends", "sample_weight": sample_weight, **options})
 
+# %% ../../nbs/inside_restarts.ipynb #b4dbf422
+def _as_rows(x, sample_weight, options): # → x, w, options
+    "Read the data, without the rows that do not count: no start is made in one."
+    holes = options.get("missing") is not None
+    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2), nan=holes)
+    if options.get("missing"): refuse_empty_columns(x)
+    w, labels = as_sample_weight(sample_weight, len(x)), options.get("labels")
+    if labels is not None: options = options | {"labels": np.asarray(labels)[w > 0]}
+    return x[w > 0], w[w > 0], options
+
+def _grouped(traces, same): # → a list of lists, the highest ℓ first
+    "Traces in groups, each of which ends less than `same` below the one before."
+    groups = []
+    for trace in sorted(traces, key=lambda t: -t.loglik):
+        if groups and groups[-1][-1].loglik - trace.loglik <= same: groups[-1].append(trace)
+        else: groups.append([trace])
+    return groups
+
 # %% ../../nbs/inside_restarts.ipynb #1ef78a79
-@_calm
+@calm
 def multistart(
     family,              # a class of Family, or a template, as in `start`
     x,                   # (n,) or (n, d): the data
@@ -83,22 +105,14 @@ def multistart(
 ) -> Multistart:
     """EM from many starts: where the runs ended, and how often.
 
-    Raises what `start` and `fit` raise for bad arguments, and ValueError if no run has a maximum."""
-    K, n_starts = as_count(n_components, "n_components", least=1), as_count(n_starts, "n_starts", least=1)
-    options = dict(options or {})
-    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2), nan=options.get("missing") is not None)
-    if options.get("missing"): refuse_empty_columns(x)
-    w = as_sample_weight(sample_weight, len(x))
-    x = x[w > 0] # no start in a row that does not count
-    if options.get("labels") is not None: options["labels"] = np.asarray(options["labels"])[w > 0]
-    w = w[w > 0]
+    Raises what `start` and `fit` raise for bad arguments, ValueError if no run has a maximum."""
+    K = as_count(n_components, "n_components", least=1)
+    n_starts, options = as_count(n_starts, "n_starts", least=1), dict(options or {})
+    x, w, options = _as_rows(x, sample_weight, options)
     tasks = [(family, x, K, seed, recipe, w, constants, options) for seed in seeds(rng, n_starts)]
-    traces = run_all(_run, tasks, n_jobs, progress, "starts")
-    good = sorted((t for t in traces if t is not None), key=lambda t: -t.loglik)
-    if not good: raise ValueError(f"x must allow a maximum; none of {n_starts} runs found one")
-    groups = []
-    for trace in good:
-        if groups and groups[-1][-1].loglik - trace.loglik <= same * w.sum(): groups[-1].append(trace)
-        else: groups.append([trace])
-    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, w, options.get("missing"))) for g in groups)
-    return Multistart(optima, n_starts, n_starts - len(good))
+    traces = [t for t in run_all(_run, tasks, n_jobs, progress, "starts") if t is not None]
+    if not traces: raise ValueError(f"x must allow a maximum; none of {n_starts} runs found one")
+    missing = options.get("missing")
+    optima = tuple(Optimum(g[0], len(g), suspicions(g[0], x, w, missing))
+                   for g in _grouped(traces, same * w.sum()))
+    return Multistart(optima, n_starts, n_starts - len(traces))

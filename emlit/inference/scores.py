@@ -8,51 +8,61 @@ __all__ = ['column_colouring', 'sigma_points', 'Scores']
 # %% ../../nbs/inside_scores.ipynb #7dcab16a
 import numpy as np
 
-from ..families import _over_rows
+from ..foundations.arrays import over_rows
 from .tangent import derivative, second_derivatives
 from ..mixture import _inside, _log_joint, log_normalise
 
 # %% ../../nbs/inside_scores.ipynb #e72678ce
-def column_colouring(chart): # → (C, K)
-    """Coordinates of different components can move at once.
-
-    owner[c, k]: the coordinate that colour c moves in component k, or −1."""
+def column_colouring(
+    chart, # of a mixture
+) -> np.ndarray: # (C, K): the coordinate that colour c moves in component k, or −1
+    "Colours for coordinates that can move at once, as they touch different components."
     K = chart.model.n_components
     owner = np.full((0, K), -1)
     for g, touched in enumerate(chart.columns):
         if touched is None: continue
         touched = list(touched)
-        c = next((c for c in range(len(owner)) if np.all(owner[c, touched] < 0)), len(owner))
+        free = (c for c in range(len(owner)) if np.all(owner[c, touched] < 0))
+        c = next(free, len(owner))
         if c == len(owner): owner = np.vstack([owner, np.full(K, -1)])
         owner[c, touched] = g
     return owner
 
 # %% ../../nbs/inside_scores.ipynb #ea1e7476
-def sigma_points(x, wr): # (n,) or (n, d); (n, K)
-    "2d points for each component with the weight, mean and covariance of all observations: the same Q."
+def sigma_points(
+    x,  # (n,) or (n, d)
+    wr, # (n, K): weighted responsibilities
+) -> tuple: # 2 d K points, and how often each counts for each component
+    "Points for each component with the weight, mean and covariance of all rows: the same Q."
     z = x.reshape(len(x), -1)
     points, weights, d = [], [], z.shape[1]
     for n_k, w in zip(wr.sum(0), wr.T):
-        mean = _over_rows(z, w) / n_k if n_k else z[0]
-        variances, U = np.linalg.eigh(_over_rows(w[:, None] * (z - mean), z - mean) / (n_k or 1))
+        mean = over_rows(z, w) / n_k if n_k else z[0]
+        variances, U = np.linalg.eigh(over_rows(w[:, None] * (z - mean), z - mean) / (n_k or 1))
         arms = U.T * np.sqrt(d * np.maximum(variances, 0))[:, None]
         points += [mean + arms, mean - arms]
         weights.append(n_k / (2 * d))
-    return np.concatenate(points).reshape(-1, *x.shape[1:]), np.repeat(np.diag(weights), 2 * d, axis=0)
+    shape = (-1, *x.shape[1:])
+    return np.concatenate(points).reshape(shape), np.repeat(np.diag(weights), 2 * d, axis=0)
 
 # %% ../../nbs/inside_scores.ipynb #f3885983
 class Scores:
     "Derivatives of the log joint a_ik in the chart's coordinates, for some rows."
-    def __init__(self, chart, x, w):
+    def __init__(
+        self,
+        chart, # of a mixture
+        x,     # (n,) or (n, d), as the mixture reads them
+        w,     # (n,): how often each row counts
+    ):
         self.chart, self.x, self.w = chart, x, w
         self.inside = _inside(chart.model.components, x)
         self.owner = column_colouring(chart)
-        self.moves = np.reshape([chart.A[:, np.unique(o[o >= 0])].sum(1) for o in self.owner],
-                                (len(self.owner), len(chart.A))).T
+        moves = [chart.A[:, np.unique(o[o >= 0])].sum(1) for o in self.owner]
+        self.moves = np.reshape(moves, (len(self.owner), len(chart.A))).T
         self.here = self.joint(0)
         self.r = log_normalise(self.here)[1]
-        pi, W = chart.model.weights, np.flatnonzero([c is None for c in chart.columns])
-        self.weights, self.log_pi = W, chart.A[:len(pi), W].T / np.where(pi > 0, pi, np.inf) # ∂ log π_k
+        pi, self.weights = chart.model.weights, np.flatnonzero([c is None for c in chart.columns])
+        self.log_pi = chart.A[:len(pi), self.weights].T / np.where(pi > 0, pi, np.inf) # ∂ log π_k
 
     def joint(self, change):
         "a_ik of the model moved by `change`."
@@ -64,14 +74,17 @@ class Scores:
 
     def parts(self):
         "For each component: the coordinates that it depends on, and ∂a_ik/∂v along them, (n, m)."
-        D = np.reshape([derivative(lambda s: self.gain(s * u)) for u in self.moves.T], (-1, *self.r.shape))
+        slopes = [derivative(lambda s: self.gain(s * u)) for u in self.moves.T]
+        D, n = np.reshape(slopes, (-1, *self.r.shape)), len(self.x)
         for k, o in enumerate(self.owner.T):
-            constant = np.broadcast_to(self.log_pi[:, k], (len(self.x), len(self.weights)))
-            yield np.concatenate([self.weights, o[o >= 0]]).astype(int), np.hstack([constant, D[o >= 0, :, k].T])
+            constant = np.broadcast_to(self.log_pi[:, k], (n, len(self.weights)))
+            coordinates = np.concatenate([self.weights, o[o >= 0]]).astype(int)
+            yield coordinates, np.hstack([constant, D[o >= 0, :, k].T])
 
     def complete(self):
-        "The complete information −∂₁²Q, with the responsibilities of this very model."
-        I, wr, points = np.zeros((len(self.chart.free),) * 2), self.w[:, None] * self.r, self
+        "The complete information −∂₁²Q, (p, p), with the responsibilities of this very model."
+        p, wr, points = len(self.chart.free), self.w[:, None] * self.r, self
+        I = np.zeros((p, p))
         I[np.ix_(self.weights, self.weights)] = (self.log_pi * wr.sum(0)) @ self.log_pi.T
         if all(b.quadratic for b in self.chart.model.components):
             x, wr = sigma_points(self.x, wr) # few points, the same Q

@@ -8,24 +8,35 @@ __all__ = ['relative_spread', 'suspicions']
 # %% ../../nbs/inside_spurious.ipynb #32974858
 import numpy as np
 
-from ..checks import as_sample_weight
-from ..families import _calm, _over_rows, kinds
-from .uncertainty import as_trace, whole_rows
+from ..families.constraints import kinds
+from ..foundations.arrays import calm, over_rows
+from ..foundations.reading import as_sample_weight
+from .given import how_it_ended, whole_rows
 from ..mixture import mixture_and_data
 
 # %% ../../nbs/inside_spurious.ipynb #51405369
-def relative_spread(model, x): # per component
-    "Spread of each normal component over that of the data: (|Σ_k| / |S|)^(1/2d); nan for other families."
+def relative_spread(
+    mixture,
+    x, # (n,) or (n, d): the data; NaN where a value is missing
+) -> np.ndarray: # (K,); nan for other families
+    "Spread of each normal component over that of the data: (|Σ_k| / |S|)^(1/2d)."
     z = whole_rows(x).reshape(-1, x[0].size)
-    if len(z) < 2: return np.full(model.n_components, np.nan)
-    dense = any("covariance" in kinds(b).values() for b in model.components)
+    if len(z) < 2: return np.full(mixture.n_components, np.nan)
+    dense = any("covariance" in kinds(b).values() for b in mixture.components)
     S = np.cov(z.T, bias=True).reshape(z.shape[1], -1)
     with np.errstate(divide="ignore", over="ignore"):
         of_data = np.linalg.slogdet(S if dense else np.diag(np.diag(S)))[1] / (2 * len(S))
-    return np.exp(np.concatenate([b.log_spread() for b in model.components]) - of_data)
+    return np.exp(np.concatenate([b.log_spread() for b in mixture.components]) - of_data)
 
 # %% ../../nbs/inside_spurious.ipynb #59f6c0e5
-@_calm
+def _suspicion(k, count, narrow, d, has_parameters): # → a sentence, or None
+    "The reason to suspect one component."
+    holds = f"component {k} holds {np.floor(100 * count) / 100:g} observations"
+    if count < d + 1 and has_parameters: return f"{holds}, fewer than d + 1 = {d + 1}"
+    if narrow < 0.02 and count < 10 * (d + 1):
+        return f"{holds} and is {1 / narrow:.3g} times narrower than the data"
+
+@calm
 def suspicions(
     model,              # a fitted Mixture, its Trace, or the estimator
     x,                  # its data
@@ -34,24 +45,17 @@ def suspicions(
 ) -> tuple:             # sentences, one for each suspicious component; empty: nothing found
     """Reasons to take a maximum for a spurious one.
 
-    A component is suspicious if it holds fewer than d + 1 observations, or if a normal one holds fewer than
-    10 (d + 1) and is fifty times narrower than the data (in the geometric mean over directions); and a fit
-    if it ended on the guard.
-
+    A component is suspicious if it holds fewer than d + 1 observations, or if a normal one holds
+    fewer than 10 (d + 1) and is fifty times narrower than the data (in the geometric mean over
+    directions); and a fit if it ended on the guard.
+    Raises TypeError for what is not a mixture, ValueError for data that do not fit.
     Source: McLachlan & Peel, Finite Mixture Models (2000), section 3.10."""
+    reason, message = how_it_ended(model)
     mixture, x, missing = mixture_and_data(model, x, sample_weight, missing)
     w = as_sample_weight(sample_weight, len(x))
-    held, d = _over_rows(mixture.responsibilities(x, missing=missing), w), x[0].size
-    narrow = relative_spread(mixture, x)
-    trace = as_trace(model)
-    found = [getattr(trace, "message", "it ended on the guard")] if getattr(trace, "reason", "") == "guarded" else []
-    for k, (n_k, ratio) in enumerate(zip(held, narrow)):
-        holds = f"component {k} holds {np.floor(100 * n_k) / 100:g} observations"
-        if n_k < d + 1 and _has_parameters(mixture, k): found.append(f"{holds}, fewer than d + 1 = {d + 1}")
-        elif ratio < 0.02 and n_k < 10 * (d + 1): found.append(f"{holds} and is {1 / ratio:.3g} times narrower than the data")
-    return tuple(found)
-
-def _has_parameters(mixture, k):
-    "Has component k parameters of its own? A uniform has none."
-    ends = np.cumsum([b.n_components for b in mixture.components])
-    return bool(mixture.components[np.searchsorted(ends, k, side="right")].parameters())
+    counts = over_rows(mixture.responsibilities(x, missing=missing), w)
+    own = [bool(b.parameters()) for b in mixture.components for _ in range(b.n_components)]
+    found = [_suspicion(k, *told, x[0].size, has) for k, (*told, has)
+             in enumerate(zip(counts, relative_spread(mixture, x), own))]
+    on_guard = [message or "it ended on the guard"] if reason == "guarded" else []
+    return tuple(on_guard + [words for words in found if words])

@@ -12,54 +12,72 @@ from itertools import combinations
 
 import numpy as np
 
-from ..families import directions, kinds
-from ..mixture import Mixture
+from ..families.constraints import directions, kinds
 
 # %% ../../nbs/inside_tangent.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
 
-def derivative(f, h=0.01):
-    "f′(0) of a function of one number, by central differences of order 6; f may return arrays."
+def derivative(
+    f,      # a function of one number; it may return arrays
+    h=0.01, # the step
+):          # what f returns
+    "f′(0), by central differences of order 6."
     weights = np.array([45, -9, 1]) / (60 * h)
     return sum(w * (f(h * j) - f(-h * j)) for w, j in zip(weights, _STENCIL))
 
-def second_derivative(f, h=0.01):
+def second_derivative(
+    f,      # a function of one number; it may return arrays
+    h=0.01, # the step
+):          # what f returns
     "f″(0), of order 6."
     weights, middle = np.array([270, -27, 2]) / (180 * h**2), f(0)
     return sum(w * ((f(h * j) - middle) + (f(-h * j) - middle)) for w, j in zip(weights, _STENCIL))
 
 # %% ../../nbs/inside_tangent.ipynb #5a19df53
-def second_derivatives(f, directions, h=0.01): # f: (F,) → a number or (…); directions: (F, C) → (C, C, …)
-    "All second derivatives of f along columns of `directions`, mixed ones from those along sums of two columns."
-    C = directions.shape[1]
-    along = lambda u: second_derivative(lambda s: f(s * u), h)
-    pure = [along(u) for u in directions.T]
+def second_derivatives(
+    f,      # a function of (F,); it may return arrays
+    along,  # (F, C): directions, one in each column
+    h=0.01, # the step
+) -> np.ndarray: # (C, C, …)
+    "All second derivatives of f along columns; mixed ones from those along sums of two columns."
+    C, bend = along.shape[1], lambda u: second_derivative(lambda s: f(s * u), h)
+    pure = [bend(u) for u in along.T]
     out = np.zeros((C, C, *np.shape(pure[0]))) if C else np.zeros((0, 0))
     for c in range(C): out[c, c] = pure[c]
     for a, b in combinations(range(C), 2):
-        both = along(directions[:, a] + directions[:, b])
+        both = bend(along[:, a] + along[:, b])
         out[a, b] = out[b, a] = (both - pure[a] - pure[b]) / 2
     return out
 
 # %% ../../nbs/inside_tangent.ipynb #c0a93692
-def raveled(parameters): return np.concatenate([np.ravel(v) for v in parameters.values()]).astype(float)
+def raveled(
+    parameters, # name → a number or an array
+) -> np.ndarray: # (F,)
+    "All numbers in one row."
+    return np.concatenate([np.ravel(v) for v in parameters.values()]).astype(float)
 
-def unraveled(numbers, parameters):
-    "The reverse: arrays of the parameters' shapes."
+def unraveled(
+    numbers,    # (F,)
+    parameters, # name → an array of the shape that is wanted
+) -> dict:
+    "The reverse of `raveled`: arrays of the parameters' shapes."
     parts = np.split(numbers, np.cumsum([np.size(v) for v in parameters.values()])[:-1])
-    return {name: part.reshape(np.shape(v)) for part, (name, v) in zip(parts, parameters.items())}
+    named = zip(parts, parameters.items())
+    return {name: part.reshape(np.shape(v)) for part, (name, v) in named}
 
-def entry_names(parameters):
-    "A name for every number: weights[0], components[0].mean[1, 0]; of a single number, the bare name."
+def entry_names(
+    parameters, # name → a number or an array
+) -> list: # F names
+    "A name for every number: weights[0], components[0].mean[1, 0]; of a single one, the bare name."
     return [f"{name}[{', '.join(map(str, i))}]" if i else name
             for name, v in parameters.items() for i in np.ndindex(np.shape(v))]
 
 # %% ../../nbs/inside_tangent.ipynb #6641236f
 @dataclass(frozen=True)
 class Chart:
-    "Coordinates around a model: θ = θ̂ + A v, where v = 0 is the model, and Σ|v_j| < 1/3 stays inside."
+    "Coordinates around a model: θ = θ̂ + A v, where v = 0 is the model; Σ|v_j| < 1/3 is inside."
     model: object       # θ̂
-    A: np.ndarray       # (F, p): what one unit of each coordinate adds to every entry of the parameters
+    A: np.ndarray       # (F, p): what one unit of each coordinate adds to every number
     free: np.ndarray    # (p,): the entries that are free; the others follow from them, or stay
     fixed: tuple        # names of the entries that stay because they lie on the border
     columns: tuple      # (p,): the components whose density a coordinate changes; None for weights
@@ -77,7 +95,8 @@ class Chart:
         "The model with `change` added to its parameters, all in a row."
         values = self.model.parameters()
         parts = unraveled(raveled(values) + change, values)
-        return self.model.replace({n: float(part) if part.ndim == 0 else part for n, part in parts.items()})
+        whole = {n: float(part) if part.ndim == 0 else part for n, part in parts.items()}
+        return self.model.replace(whole)
 
     def coordinates(self, model):
         "v of a model of the same kind."
@@ -85,11 +104,15 @@ class Chart:
         return np.linalg.lstsq(self.A, change, rcond=None)[0]
 
 # %% ../../nbs/inside_tangent.ipynb #1dd48aee
-_SEEMING = {"simplex": "not negative, with rows that sum to 1", "covariance": "symmetric and positive definite"}
+_SEEMING = {"simplex": "not negative, with rows that sum to 1",
+            "covariance": "symmetric and positive definite"}
 
-def seeming_kind(v): # (m, …): m rows, or matrices, …
-    "What an array of numbers must be taken for if nothing is known; None: for any numbers."
-    if v.ndim > 1 and v.shape[-1] > 1 and np.all(v >= 0) and np.abs(v.sum(-1) - 1).max() <= 1e-8: return "simplex"
+def seeming_kind(
+    v, # (m, …): m rows, or matrices, …
+) -> str:
+    "What numbers must be taken for if nothing is known of them; None: for any numbers."
+    if v.ndim > 1 and v.shape[-1] > 1 and np.all(v >= 0):
+        if np.abs(v.sum(-1) - 1).max() <= 1e-8: return "simplex"
     if v.ndim < 3 or not v.shape[-1] == v.shape[-2] > 1: return None
     same = np.allclose(v, v.swapaxes(-1, -2), rtol=1e-12, atol=0)
     return "covariance" if same and np.linalg.eigvalsh(v)[..., 0].min() > 0 else None
@@ -115,12 +138,18 @@ class Parameter:
     @property
     def known(self): return self.told is not None or self.tangent(self.pieces[0][0]) is not None
     @property
-    def kind(self): return self.told or (None if self.known else seeming_kind(self.value if self.by_row else self.value[None]))
+    def kind(self):
+        if self.told or self.known: return self.told
+        return seeming_kind(self.value if self.by_row else self.value[None])
 
 # %% ../../nbs/inside_tangent.ipynb #9abcebad
-def described(model):
+def described(
+    model,
+    x=None, # rows whose totals tell how large a count may be; None: the model alone
+):          # a Parameter for each
     "The parameters of a model, each with what is known of it."
     blocks = model.blocks() if hasattr(model, "blocks") else {}
+    if x is not None: blocks = {b: block.sized(x) for b, block in blocks.items()}
     owners = {f"{b}.{n}": (b, block, n) for b, block in blocks.items() for n in block.parameters()}
     for name, value in model.parameters().items():
         b, owner, own = owners.get(name, (None, model, name))
@@ -129,23 +158,24 @@ def described(model):
         yield Parameter(name, np.asarray(value, float), told, b, owner, own, by_row)
 
 # %% ../../nbs/inside_tangent.ipynb #7dc2ef42
-def _guesses(model, frozen):
-    "Notes on parameters that are treated as what they seem; names of those of several numbers of which nobody knows anything."
+def _guesses(model, frozen): # → notes, names
+    "What parameters are taken for, in sentences; and the names of those that nobody knows."
     notes, silent = [], []
     for q in described(model):
         if q.known or q.name in frozen or q.pieces[0][1].size < 2: continue
         if q.kind is None: silent.append(q.name)
-        else: notes.append(f"{q.name} seems to be constrained ({_SEEMING[q.kind]}), and is treated so; declare it in {type(q.owner).__name__}: "
-                           f'constraints = {{"{q.own}": "{q.kind}"}}, or "real" if it is free')
+        else: notes.append(
+            f"{q.name} seems to be constrained ({_SEEMING[q.kind]}), and is treated so; "
+            f"declare it in {type(q.owner).__name__}: "
+            f'constraints = {{"{q.own}": "{q.kind}"}}, or "real" if it is free')
     return tuple(notes), tuple(silent)
 
 # %% ../../nbs/inside_tangent.ipynb #cffe1d82
-def _moves_of_mixture(mixture, x, frozen): # → place in the row of all numbers, moves, free entries, components touched
+def _moves_of_mixture(mixture, x, frozen): # → place in the row, moves, free entries, components
     "Every parameter of every component, with the ways in which it can change."
-    at, ends = 0, np.cumsum([b.n_components for b in mixture.components])
+    at, ends = 0, np.cumsum([b.n_components for b in mixture.blocks().values()])
     places = dict(zip(mixture.blocks(), np.split(np.arange(ends[-1]), ends[:-1])))
-    sized = Mixture(mixture.weights, [b.sized(x) for b in mixture.components]) # with totals like those of the rows
-    for q in described(sized):
+    for q in described(mixture, x): # totals are like those of the rows
         own = places.get(q.block) # the components of its family
         r = lambda: mixture.responsibilities(x)[:, own]
         for k, row in q.pieces:
@@ -156,14 +186,20 @@ def _moves_of_mixture(mixture, x, frozen): # → place in the row of all numbers
             at += row.size
 
 # %% ../../nbs/inside_tangent.ipynb #fc0e2a7d
-def _unused(model):
+def _unused(model): # (F,)
     "True for each entry of a category that no component can show: it is no parameter."
-    blank = lambda p: np.broadcast_to(~p.any(axis=0), p.shape)
-    return raveled({q.name: blank(q.value) if getattr(q.owner, "nominal", False) else np.zeros(q.value.shape) for q in described(model)}) > 0
+    def blank(q):
+        if not getattr(q.owner, "nominal", False): return np.zeros(q.value.shape)
+        return np.broadcast_to(~q.value.any(axis=0), q.value.shape)
+    return raveled({q.name: blank(q) for q in described(model)}) > 0
 
 # %% ../../nbs/inside_tangent.ipynb #841f7ac2
-def chart_of_mixture(mixture, x, frozen=()):
-    "The chart of a mixture."
+def chart_of_mixture(
+    mixture,
+    x,         # the data
+    frozen=(), # full names of parameters that are known
+) -> Chart:
+    "The chart of a mixture: its families tell how their parameters can move."
     known = set(frozen) | ({"weights"} if mixture.n_components == 1 else set())
     return _collected(mixture, _moves_of_mixture(mixture, x, frozen), known)
 
@@ -176,35 +212,45 @@ def _collected(model, found, frozen):
         free += [at + e for e in entries]
         columns += [touched] * len(moves)
     A = np.reshape(A, (len(A), len(names))).T
-    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()]) | _unused(model)
-    fixed = tuple(n for n, still in zip(names, ~A.any(axis=1) & ~held) if still)
-    return Chart(model, A, np.array(free, int), fixed, tuple(columns), *_guesses(model, frozen))
+    held = np.repeat([n in frozen for n in values], [np.size(v) for v in values.values()])
+    still = ~A.any(axis=1) & ~(held | _unused(model))
+    fixed = tuple(n for n, s in zip(names, still) if s)
+    guesses = _guesses(model, frozen)
+    return Chart(model, A, np.array(free, int), fixed, tuple(columns), *guesses)
 
 # %% ../../nbs/inside_tangent.ipynb #54719fac
 _TIGHT = 1e-4 # what can go less far, in units of its size, is held by something
 
-def trust_radius(f, value, spread, least=0.0): # f: number → log-likelihood
-    "How far a number can go to both sides: while f is finite, and no farther than f bends; 0 for less than `least` of the spread."
+def trust_radius(
+    f,         # a function of one number: a log-likelihood
+    value,     # where it stands
+    spread,    # how far it could go at most
+    least=0.0, # a share of the spread; below it, the number is held
+) -> float:
+    "How far a number can go to both sides: while f is finite, and no farther than f bends; or 0."
     def allowed(s):
         try: return bool(np.isfinite(f(value + s)) and np.isfinite(f(value - s)))
         except ValueError: return False
-    room = next((s for s in spread * 2.0**-np.arange(60) if allowed(s)), 0.0)
-    if not room > least * spread: return 0.0
-    bend = abs(second_derivative(lambda s: f(value + room * s)))
-    return room * min(1.0, 1 / np.sqrt(bend)) if bend > 0 else room
+    radius = next((s for s in spread * 2.0**-np.arange(60) if allowed(s)), 0.0)
+    if not radius > least * spread: return 0.0
+    bend = abs(second_derivative(lambda s: f(value + radius * s)))
+    return radius * min(1.0, 1 / np.sqrt(bend)) if bend > 0 else radius
 
-def _within_reach(f, q, k, row, size): # f: change of the row → log-likelihood; size: of a number without a border
-    "Moves of parameter q, each as long as it has room, and the entries that are free."
+# %% ../../nbs/inside_tangent.ipynb #9a2af380
+def _within_reach(f, q, k, row, size): # f: change of the row → ℓ; size: of a number without border
+    "Moves of parameter q, each as long as its trust radius, and the entries that are free."
     moves, free = q.tangent(k) or directions(q.kind or "real", row)
     bordered = q.tangent(k) is not None or q.kind not in (None, "real")
-    spread = np.ones(len(moves)) if bordered else np.ravel(size)
-    room = np.array([trust_radius(lambda s: f(s * move), 0.0, most, 0.0 if q.known else _TIGHT) for move, most in zip(moves, spread)])
-    return moves[room > 0] * room[room > 0, None], free[room > 0]
+    spread, least = np.ones(len(moves)) if bordered else np.ravel(size), 0.0 if q.known else _TIGHT
+    radius = np.array([trust_radius(lambda s: f(s * move), 0.0, most, least)
+                       for move, most in zip(moves, spread)])
+    return moves[radius > 0] * radius[radius > 0, None], free[radius > 0]
 
 # %% ../../nbs/inside_tangent.ipynb #028f9474
-def _moves_of_model(model, loglik, frozen): # → place in the row of all numbers, moves, free entries, None
+def _moves_of_model(model, loglik, frozen): # → place in the row, moves, free entries, None
     "Every parameter of any model, with the ways in which it can change, as far as ℓ lets it."
-    at, total, mover = 0, len(raveled(model.parameters())), Chart(model, None, None, (), ())
+    at, total = 0, len(raveled(model.parameters()))
+    mover = Chart(model, None, None, (), ())
     for q in described(model):
         for k, row in q.pieces:
             pad = (at, total - at - row.size)
@@ -213,18 +259,24 @@ def _moves_of_model(model, loglik, frozen): # → place in the row of all number
             if q.name not in frozen: yield at, *_within_reach(f, q, k, row, size), None
             at += row.size
 
-def chart_of_model(model, loglik, frozen=()):
-    "The chart of a model that is no mixture."
-    with np.errstate(all="ignore"): return _collected(model, _moves_of_model(model, loglik, frozen), frozen)
+def chart_of_model(
+    model,     # anything with parameters() and replace(changes); its blocks() are asked, if any
+    loglik,    # a function: model → ℓ
+    frozen=(), # full names of parameters that are known
+) -> Chart:
+    "The chart of a model that is no mixture: each number moves as far as ℓ lets it."
+    with np.errstate(all="ignore"):
+        return _collected(model, _moves_of_model(model, loglik, frozen), frozen)
 
 # %% ../../nbs/inside_tangent.ipynb #83fe1511
 def _tried(q, k, x, r): # r: (n, K) of the family
-    "Moves of a parameter of a user's own family: as far as the expected log-density lets them."
+    "Moves of a parameter of a user's own family, as far as the expected log-density lets them."
     which = slice(None) if k is None else [k]
     r, row = r[:, which], q.value if k is None else q.value[k]
     seen = r > 1e-8 # observations without a say are left out
     def f(change):
         new = np.array(q.value)
         new[... if k is None else k] += change.reshape(row.shape)
-        return r[seen] @ q.owner.replace({q.own: new}).log_prob(x)[:, which][seen] / r[seen].sum()
+        log_f = q.owner.replace({q.own: new}).log_prob(x)[:, which]
+        return r[seen] @ log_f[seen] / r[seen].sum()
     with np.errstate(all="ignore"): return _within_reach(f, q, k, row, np.abs(row) + np.std(x))
