@@ -27,8 +27,8 @@ def load_coins(
     m = 1: the ten tosses of Li Hang's three coins. m = 5: five rounds from tutorials on two coins.
     m = 10: the five rounds of Do & Batzoglou's figure 1.
     Raises TypeError for what is not a whole number, ValueError for another one.
-    Source: Li Hang, Statistical Learning Methods, example 9.1; Do & Batzoglou, Nature Biotechnology 26
-    (2008), 897-899. Licence: bare counts from published examples, free to use."""
+    Source: Li Hang, Statistical Learning Methods, example 9.1; Do & Batzoglou, Nature Biotechnology
+    26 (2008), 897-899. Licence: bare counts from published examples, free to use."""
     m = as_count(m, "m")
     if m not in (1, 5, 10): raise ValueError(f"m must be 1, 5 or 10; got {m}")
     tosses, heads = _read("coins", int).T
@@ -43,8 +43,9 @@ def load_fifteen() -> np.ndarray: # (15,): ascending
     return _read("fifteen")
 
 # %% ../nbs/80_data.ipynb #36733991
-def load_deaths() -> tuple: # values 0, 1, …, 9, shape (10,), and the days on which each was seen, (10,)
-    """Deaths of women aged 80 and over, by day, in death notices of The Times (London), 1910 to 1912.
+def load_deaths() -> tuple: # values 0, 1, …, 9, (10,); on how many days each, (10,)
+    """Deaths of women aged 80 and over, by day, in death notices of The Times (London), 1910 to
+    1912.
 
     Source: Hasselblad, J. Amer. Statist. Assoc. 64 (1969), 1459-1471.
     Licence: bare counts from a published table, free to use."""
@@ -52,14 +53,14 @@ def load_deaths() -> tuple: # values 0, 1, …, 9, shape (10,), and the days on 
     return values, counts
 
 # %% ../nbs/80_data.ipynb #b882d31c
-def load_faithful() -> np.ndarray: # (272, 2): length of an eruption, waiting time to the next; in minutes
+def load_faithful() -> np.ndarray: # (272, 2): eruption and waiting time, in minutes
     """272 eruptions of the geyser Old Faithful in Yellowstone National Park.
 
-    Column 0, `eruptions`, is how long an eruption lasted; column 1, `waiting`, the time to the next.
-    The table is the one that R calls `faithful`.
+    Column 0, `eruptions`, is how long an eruption lasted; column 1, `waiting`, the time to the
+    next. The table is the one that R calls `faithful`.
     Source: Härdle, Smoothing Techniques with Implementation in S (1991); Azzalini & Bowman, Applied
-    Statistics 39 (1990), 357-365, have a longer record. Licence: bare measurements, free to use; R distributes the same table in
-    its package `datasets`."""
+    Statistics 39 (1990), 357-365, have a longer record. Licence: bare measurements, free to use; R
+    distributes the same table in its package `datasets`."""
     return _read("faithful")
 
 # %% ../nbs/80_data.ipynb #1639cbe9
@@ -69,8 +70,8 @@ def load_iris(
     """150 iris flowers: length and width of the sepals, length and width of the petals.
 
     The species are 0 (setosa), 1 (versicolor) and 2 (virginica), fifty flowers each.
-    Source: Fisher, Annals of Eugenics 7 (1936), 179-188, from Anderson's measurements of 1935; the same
-    150 rows as in scikit-learn and R. Licence: UCI Machine Learning Repository, CC BY 4.0."""
+    Source: Fisher, Annals of Eugenics 7 (1936), 179-188, from Anderson's measurements of 1935; the
+    same 150 rows as in scikit-learn and R. Licence: UCI Machine Learning Repository, CC BY 4.0."""
     table = _read("iris")
     return (table[:, :4], table[:, 4].astype(int)) if species else table[:, :4]
 
@@ -78,7 +79,7 @@ def load_iris(
 def load_linkage() -> np.ndarray: # (4,): 125, 18, 20, 34
     """197 animals in four classes, from a crossing experiment on genetic linkage.
 
-    Source: Rao, Linear Statistical Inference and its Applications (1965), 368-369; example of section 1
-    in Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977).
+    Source: Rao, Linear Statistical Inference and its Applications (1965), 368-369; example of
+    section 1 in Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977).
     Licence: bare counts from a published table, free to use."""
     return _read("linkage", int)[:, 1]

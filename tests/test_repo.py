@@ -172,7 +172,12 @@ def test_cells_are_short(name):
 
 
 # grows until it is BOOKS
-TIDY = ["02_bound.ipynb", "12c_compiled.ipynb", "12d_squashing.ipynb", "16_scale.ipynb", "inside_contracts.ipynb"]
+TIDY = ["00_notation.ipynb", "02_bound.ipynb", "12c_compiled.ipynb", "12d_squashing.ipynb", "13_mistakes.ipynb",
+        "80_data.ipynb", "90_plots.ipynb", "index.ipynb", "inside_contracts.ipynb",
+        "inside_plots_appearance.ipynb", "inside_plots_criteria.ipynb", "inside_plots_densities.ipynb",
+        "inside_plots_figures.ipynb", "inside_plots_layout.ipynb", "inside_plots_moving.ipynb",
+        "inside_plots_parameters.ipynb", "inside_plots_paths.ipynb", "inside_plots_planes.ipynb",
+        "inside_plots_reading.ipynb"]
 
 
 @pytest.fixture(scope="module")

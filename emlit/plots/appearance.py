@@ -16,11 +16,13 @@ import numpy as np
 from ..checks import as_distribution
 
 # %% ../../nbs/inside_plots_appearance.ipynb #2ae7882b
-PALETTE = ["#0F3F8F", "#DD7D0B", "#1A7F5A", "#9AD5F7", "#B8529A", "#111111"] # one colour a component
-RED_GREEN_BLUE = ["#D8232A", "#36B34A", "#1B3FC4"] # three components, from dark to light: blue, red, green
-DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))]              # its line in matplotlib
-MARKERS = ["o", "s", "^", "D", "v", "X"]                                     # its marker in matplotlib
-HATCHES = ["", "//", "..", "xx", "\\\\", "--"]                               # its filling in matplotlib
+# one colour a component
+PALETTE = ["#0F3F8F", "#DD7D0B", "#1A7F5A", "#9AD5F7", "#B8529A", "#111111"]
+# three components, from dark to light: blue, red, green
+RED_GREEN_BLUE = ["#D8232A", "#36B34A", "#1B3FC4"]
+DASHES = ["-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1))] # its line in matplotlib
+MARKERS = ["o", "s", "^", "D", "v", "X"] # its marker in matplotlib
+HATCHES = ["", "//", "..", "xx", "\\\\", "--"] # its filling in matplotlib
 PLOTLY_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 PLOTLY_MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "x"]
 PLOTLY_SHAPES = ["", "/", ".", "x", "\\", "-"]
@@ -52,9 +54,11 @@ def look(
 ) -> Look:
     """The look of a component: its colour, and what tells it from the others without colours.
 
-    Three components are red, green and blue, as light is mixed; otherwise they have the colours of `PALETTE`. After the
-    last the colours start again, with other lines and markers. Raises ValueError for a k that is no component."""
-    if not 0 <= k < n_components: raise ValueError(f"k must be from 0 to n_components - 1 = {n_components - 1}; got {k}")
+    Three components are red, green and blue, as light is mixed; otherwise they have the colours of
+    `PALETTE`. After the last the colours start again, with other lines and markers. Raises
+    ValueError for a k that is no component."""
+    if not 0 <= k < n_components:
+        raise ValueError(f"k must be from 0 to n_components - 1 = {n_components - 1}; got {k}")
     round_ = k + k // len(PALETTE)
     styles = DASHES, MARKERS, HATCHES, PLOTLY_DASHES, PLOTLY_MARKERS, PLOTLY_SHAPES
     colour = pick(RED_GREEN_BLUE if n_components == 3 else PALETTE, k)
@@ -73,23 +77,31 @@ def mixed_colours(
 ):     # n colours, "#rrggbb"
     """The colours of the components, mixed by each row of r.
 
-    `mixed_colours(np.eye(K))` are the K components' own. Raises ValueError for rows that are not distributions."""
+    `mixed_colours(np.eye(K))` are the K components' own. Raises ValueError for rows that are not
+    distributions."""
     r = as_distribution(r, "r", ndim=(2,))
-    pure = np.array([[int(c[i:i + 2], 16) for i in (1, 3, 5)] for c in (a.colour for a in looks_of(r.shape[1]))])
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (r @ pure).round().astype(int)]
+    pure = np.array([[int(c[i:i + 2], 16) for i in (1, 3, 5)]
+                     for c in (a.colour for a in looks_of(r.shape[1]))])
+    return [f"#{red:02x}{green:02x}{blue:02x}"
+            for red, green, blue in (r @ pure).round().astype(int)]
 
 # %% ../../nbs/inside_plots_appearance.ipynb #536ef60b
 INK = "#222222"
 
 STYLE = {
-    "figure.figsize": (5, 3), "figure.dpi": 140, "figure.facecolor": "white", "figure.constrained_layout.use": True,
-    "axes.facecolor": "white", "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#555555",
-    "axes.titlesize": 10, "axes.labelsize": 10, "axes.axisbelow": True, "axes.prop_cycle": plt.cycler(color=PALETTE),
+    "figure.figsize": (5, 3), "figure.dpi": 140, "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "axes.facecolor": "white", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.titlesize": 10, "axes.labelsize": 10, "axes.axisbelow": True,
+    "axes.prop_cycle": plt.cycler(color=PALETTE),
     "axes.grid": True, "grid.color": "#E3E3E3", "grid.linewidth": 0.6, "text.color": "#222222",
     "font.family": "DejaVu Sans", "font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9,
     "legend.fontsize": 9, "legend.frameon": False, "lines.linewidth": 1.8, "lines.markersize": 5,
-    "hatch.linewidth": 0.8, "savefig.facecolor": "white", "axes.titlecolor": "auto", "axes.labelcolor": "#222222",
-    "xtick.color": "#222222", "ytick.color": "#222222", "xtick.labelcolor": "inherit", "ytick.labelcolor": "inherit"}
+    "hatch.linewidth": 0.8, "savefig.facecolor": "white", "axes.titlecolor": "auto",
+    "axes.labelcolor": "#222222",
+    "xtick.color": "#222222", "ytick.color": "#222222", "xtick.labelcolor": "inherit",
+    "ytick.labelcolor": "inherit"}
 
 # %% ../../nbs/inside_plots_appearance.ipynb #ff44d5fa
 GREY, PALE = "#B0B0B0", "#E2E2E2" # the sum, and the data behind
@@ -98,7 +110,8 @@ GREY, PALE = "#B0B0B0", "#E2E2E2" # the sum, and the data behind
 @contextmanager
 def style():
     "matplotlib's settings for the course, as a context: `with style(): fig, ax = plt.subplots()`."
-    before = {name: plt.rcParams[name] for name in STYLE} # these alone: a notebook's backend makes settings of its own
+    # these alone: a notebook's backend makes settings of its own
+    before = {name: plt.rcParams[name] for name in STYLE}
     plt.rcParams.update(STYLE)
     try: yield
     finally: plt.rcParams.update(before)

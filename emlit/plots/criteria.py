@@ -13,11 +13,25 @@ from .layout import axes_for, ink_of
 
 # %% ../../nbs/inside_plots_criteria.ipynb #3da8b6ff
 def _top(values):
-    "The upper end of what is worth seeing of some criteria: all, or 2.5 times as far from the best as the middle of the better ones."
+    """The upper end of what is worth seeing of some criteria: all, or 2.5 times as far from the
+    best as the middle of the better ones."""
     values = np.sort(values)
     if len(values) < 4: return np.inf
     reach = 2.5 * (np.quantile(values, 0.4) - values[0])
     return np.inf if values[-1] <= values[0] + 3 * reach or reach == 0 else values[0] + reach
+
+# %% ../../nbs/inside_plots_criteria.ipynb #ebea9f31
+def _beyond(ax, k, top, colour, i):
+    "Marks at the upper edge, beside each other, for values that lie beyond it."
+    ax.plot(k + 0.07 * i, np.full(len(k), top), "^", color=colour, markersize=6, clip_on=False,
+            zorder=5, label="_beyond")
+
+def _cut_off(ax, values, top):
+    "The limits of the axis, and a note on what lies beyond."
+    low, far = np.nanmin(values), values[np.isfinite(values) & (values > top)]
+    ax.set_ylim(low - 0.08 * (top - low), top)
+    ax.set_title(f"▲ beyond: {len(far)} of {len(values)}, up to {far.max():.5g}", fontsize=8,
+                 loc="right", color=ink_of(ax))
 
 # %% ../../nbs/inside_plots_criteria.ipynb #50d37cbc
 def plot_criterion(
@@ -26,10 +40,11 @@ def plot_criterion(
     ylabel: str, # what the criterion is
     ax=None,     # matplotlib axes to draw on; None makes some
 ):               # the axes
-    """A criterion against the number of components, one line for each label, and a ring round the best.
+    """A criterion against the number of components, one line for each label, and a ring round the
+    best.
 
-    Lines that run over each other differ in width as well as in colour and dash. What lies far above the others
-    is beyond the picture, and marked. Raises TypeError for no Axes."""
+    Lines that run over each other differ in width as well as in colour and dash. What lies far
+    above the others is beyond the picture, and marked. Raises TypeError for no Axes."""
     values = np.array([v for pairs in lines.values() for _, v in pairs])
     top = _top(values[np.isfinite(values)])
     with style():
@@ -37,21 +52,14 @@ def plot_criterion(
         for i, (label, pairs) in enumerate(lines.items()):
             a, thin = look(i, max(len(lines), 4)), i / max(len(lines) - 1, 1)
             k, v = np.array([p for p in pairs if np.isfinite(p[1])], float).reshape(-1, 2).T
-            ax.plot(k, v, color=a.colour, linestyle=a.dash, marker=a.marker, linewidth=3.4 - 2.2 * thin, markersize=8 - 4 * thin,
+            ax.plot(k, v, color=a.colour, linestyle=a.dash, marker=a.marker,
+                    linewidth=3.4 - 2.2 * thin, markersize=8 - 4 * thin,
                     label=label + (" (beyond)" if len(v) and (v > top).all() else ""))
             _beyond(ax, k[v > top], top, a.colour, i)
         ax.plot(*best, "o", markersize=15, color="none", markeredgecolor=ink_of(ax), label="best")
-        ax.set(xlabel="components", ylabel=ylabel, xticks=sorted({k for pairs in lines.values() for k, _ in pairs}))
+        ax.set(xlabel="components", ylabel=ylabel,
+               xticks=sorted({k for pairs in lines.values() for k, _ in pairs}))
         if np.isfinite(top): _cut_off(ax, values, top)
-        ax.legend(labelcolor=ink_of(ax), **{"bbox_to_anchor": (1, 1), "loc": "upper left"} if own else {"loc": "best"})
+        ax.legend(labelcolor=ink_of(ax), **{"bbox_to_anchor": (1, 1), "loc": "upper left"} if own
+                  else {"loc": "best"})
     return ax
-
-def _beyond(ax, k, top, colour, i):
-    "Marks at the upper edge, beside each other, for values that lie beyond it."
-    ax.plot(k + 0.07 * i, np.full(len(k), top), "^", color=colour, markersize=6, clip_on=False, zorder=5, label="_beyond")
-
-def _cut_off(ax, values, top):
-    "The limits of the axis, and a note on what lies beyond."
-    low, far = np.nanmin(values), values[np.isfinite(values) & (values > top)]
-    ax.set_ylim(low - 0.08 * (top - low), top)
-    ax.set_title(f"▲ beyond: {len(far)} of {len(values)}, up to {far.max():.5g}", fontsize=8, loc="right", color=ink_of(ax))

@@ -20,10 +20,14 @@ from .reading import chosen, evenly, mixture_of, mixture_steps, not_kept
 
 # %% ../../nbs/inside_plots_densities.ipynb #84f19c1f
 def _draws_of_block(block, x=None):
-    "Draws of a family, (200, K) or (200, K, d); of one that cannot be sampled, the data in their place."
-    try: return block.sample(np.random.default_rng(0), 200, **{"totals": 10} if block.needs_totals else {})
+    """Draws of a family, (200, K) or (200, K, d); of one that cannot be sampled, the data in their
+    place."""
+    try:
+        return block.sample(np.random.default_rng(0), 200, **{"totals": 10} if block.needs_totals
+                            else {})
     except (AttributeError, NotImplementedError): pass
-    if x is None: raise ValueError(f"x must be given, since {type(block).__name__} cannot be sampled")
+    if x is None:
+        raise ValueError(f"x must be given, since {type(block).__name__} cannot be sampled")
     some = np.asarray(x, dtype=float)[np.linspace(0, len(x) - 1, 200).round().astype(int)]
     return np.repeat(some[:, None], block.n_components, axis=1)
 
@@ -47,9 +51,12 @@ def draws_of(
     draws = [_draws_of_block(block, x) for block in mixture_of(mixture, "mixture").components]
     for block, drawn in zip(mixture.components, draws):
         if _is_discrete(block, drawn) != counts:
-            raise ValueError(f"mixture must be of families that have {'probabilities' if counts else 'a density'}; got {type(block).__name__}")
+            raise ValueError("mixture must be of families that have "
+                             f"{'probabilities' if counts else 'a density'}; got "
+                             f"{type(block).__name__}")
         if drawn[0, 0].size != d:
-            raise ValueError(f"mixture must be of {d}-D observations; got {drawn[0, 0].size}-D ones")
+            got = f"{drawn[0, 0].size}-D ones"
+            raise ValueError(f"mixture must be of {d}-D observations; got {got}")
     return np.concatenate([drawn.reshape(200, -1, d) for drawn in draws], axis=1)
 
 # %% ../../nbs/inside_plots_densities.ipynb #8b1a1b5c
@@ -57,14 +64,16 @@ def extent_of(
     draws,  # (m, K, d), as `draws_of` gives them
     x=None, # (n,) or (n, d): the data
 ) -> tuple: # low, high
-    "The ends of what to draw, (d,) each: the data and, where they are not too far off, the components."
+    """The ends of what to draw, (d,) each: the data and, where they are not too far off, the
+    components."""
     d = draws.shape[-1]
     ends = lambda a: (a.reshape(-1, d).min(0), a.reshape(-1, d).max(0))
     low, high = ends(draws)
     if x is not None:
         first, last = ends(x)
         room = np.where(last > first, last - first, high - low) / 4
-        low, high = np.minimum(first, np.maximum(low, first - room)), np.maximum(last, np.minimum(high, last + room))
+        low, high = (np.minimum(first, np.maximum(low, first - room)),
+                     np.maximum(last, np.minimum(high, last + room)))
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 # %% ../../nbs/inside_plots_densities.ipynb #9a94bce9
@@ -122,7 +131,8 @@ def _jumps(mixture, places):
     "Both sides of each place where a component's density jumps from or to 0, found by halving."
     heights, sides = _at(mixture, places), []
     for i, k in np.argwhere(np.diff(heights > 0, axis=0)):
-        if max(heights[i, k], heights[i + 1, k]) < 1e-3 * heights.max(): continue # it only fades away
+        # it only fades away
+        if max(heights[i, k], heights[i + 1, k]) < 1e-3 * heights.max(): continue
         ends = [places[i], places[i + 1]]
         for _ in range(40):
             middle = sum(ends) / 2
@@ -132,9 +142,11 @@ def _jumps(mixture, places):
 
 # %% ../../nbs/inside_plots_densities.ipynb #7b9e70cf
 def _places(mixture, draws, low, high):
-    "Places along the axis: evenly, closer together where a component is narrow, and on both sides of a jump."
+    """Places along the axis: evenly, closer together where a component is narrow, and on both sides
+    of a jump."""
     ends = [(c.min(), c.max()) for c in draws[..., 0].T]
-    fine = [np.linspace(1.5 * a - 0.5 * b, 1.5 * b - 0.5 * a, 65) for a, b in ends if b - a < 0.25 * (high - low)]
+    fine = [np.linspace(1.5 * a - 0.5 * b, 1.5 * b - 0.5 * a, 65) for a, b in ends
+            if b - a < 0.25 * (high - low)]
     places = np.unique(np.concatenate([np.linspace(low, high, 129), *fine]))
     places = places[(places >= low) & (places <= high)]
     places = np.unique(np.concatenate([places, _jumps(mixture, places)]))
@@ -148,7 +160,8 @@ def _edges(x):
 
 # %% ../../nbs/inside_plots_densities.ipynb #4c889a0c
 def _ceiling(heights, x):
-    "The top of the axis: the highest curve, unless it rises far above the data, as where a component collapses."
+    """The top of the axis: the highest curve, unless it rises far above the data, as where a
+    component collapses."""
     top = np.max(heights)
     if x is not None:
         bar = np.histogram(x, _edges(x), density=True)[0].max()
@@ -169,8 +182,10 @@ def _plot_probabilities(mixture, x, ax):
             seen, times = np.unique(np.ravel(x), return_counts=True)
             ax.bar(seen, times / times.sum(), 0.9, color=PALE, label="data")
         for a, height in zip(looks_of(mixture.n_components), heights.T):
-            ax.plot(places, height, color=a.colour, linestyle=a.dash, marker=a.marker if len(places) <= 60 else "", linewidth=1, label=a.name)
-        ax.plot(places, heights.sum(1), linestyle="", color=GREY, marker="_", markeredgewidth=3, markersize=max(4, min(14, 280 / len(places))), label="sum", zorder=1.9)
+            ax.plot(places, height, color=a.colour, linestyle=a.dash,
+                    marker=a.marker if len(places) <= 60 else "", linewidth=1, label=a.name)
+        ax.plot(places, heights.sum(1), linestyle="", color=GREY, marker="_", markeredgewidth=3,
+                markersize=max(4, min(14, 280 / len(places))), label="sum", zorder=1.9)
         ax.set(xlabel="x", ylabel="probability", ylim=(0, None))
         ax.xaxis.get_major_locator().set_params(integer=True)
         legend_above(ax, own)
@@ -178,14 +193,15 @@ def _plot_probabilities(mixture, x, ax):
 
 # %% ../../nbs/inside_plots_densities.ipynb #3c1b8f74
 def plot_density(
-    mixture: Mixture, # of one dimension: families that have a density, or discrete ones; or a Trace, or a fitted estimator
+    mixture: Mixture, # of one dimension; or a Trace, or a fitted estimator
     x=None,           # (n,) or (n, 1): data for a histogram behind the curves
     ax=None,          # matplotlib axes to draw on; None makes some
 ):                    # the axes
-    """The components' densities times their weights, and their sum, the density of the mixture; of discrete families, probabilities.
+    """The components' densities times their weights, and their sum, the density of the mixture; of
+    discrete families, probabilities.
 
-    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions, for a mixture of densities and
-    discrete families, and for data that do not fit."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions, for a
+    mixture of densities and discrete families, and for data that do not fit."""
     mixture, x = mixture_and_rows(mixture, x)
     first = mixture.components[0]
     if _is_discrete(first, _draws_of_block(first, x)): return _plot_probabilities(mixture, x, ax)
@@ -198,7 +214,8 @@ def plot_density(
         ax.plot(places, heights.sum(1), color=GREY, linewidth=4, label="sum")
         for a, height in zip(looks_of(mixture.n_components), heights.T):
             ax.plot(places, height, color=a.colour, linestyle=a.dash, label=a.name)
-        ax.set(xlabel="x", ylabel="density", xlim=(places[0], places[-1]), ylim=(0, _ceiling(heights.sum(1), x)))
+        ax.set(xlabel="x", ylabel="density", xlim=(places[0], places[-1]),
+               ylim=(0, _ceiling(heights.sum(1), x)))
         legend_above(ax, own)
     return ax
 
@@ -228,14 +245,16 @@ def component_line(
     **more,     # what else go.Scatter takes
 ):
     "A line of a component."
-    return go.Scatter(x=in_digits(x, 3), y=in_digits(y, 3), mode="lines", name=name.strip("_"), line=line,
+    return go.Scatter(x=in_digits(x, 3), y=in_digits(y, 3), mode="lines", name=name.strip("_"),
+                      line=line,
                       showlegend=name[0] != "_", **more)
 
 # %% ../../nbs/inside_plots_densities.ipynb #168ab5a6
 def _curve(x, y, off, name, colour, **line):
     "A curve of a density, in few points and digits."
     few = few_points(x, y, off) if len(x) else []
-    return component_line(x[few], y[few], name, dict(color=colour, width=2.5, simplify=False) | line, hovertemplate="%{y:.4f}")
+    return component_line(x[few], y[few], name, dict(color=colour, width=2.5, simplify=False)
+                          | line, hovertemplate="%{y:.4f}")
 
 # %% ../../nbs/inside_plots_densities.ipynb #85e1ddca
 def legend_name(
@@ -249,7 +268,8 @@ def symbol_of(
     k: int, # the component's number
 ) -> int:
     "The marker of a component by plotly's number, which is short."
-    return {"circle": 0, "square": 1, "triangle-up": 5, "diamond": 2, "triangle-down": 6, "x": 4}[look(k, k + 1).plotly_marker]
+    return {"circle": 0, "square": 1, "triangle-up": 5, "diamond": 2, "triangle-down": 6,
+            "x": 4}[look(k, k + 1).plotly_marker]
 
 # %% ../../nbs/inside_plots_densities.ipynb #8ffaa7ee
 def shaded(
@@ -269,46 +289,58 @@ def _curves(model, draws, low, high):
     curves = [_curve(places, heights.sum(1), off, "sum", GREY, width=5)]
     for k, a in enumerate(looks_of(model.n_components)):
         seen = np.convolve(heights[:, k] > off, [1, 1, 1], "same") > 0 # and its neighbours
-        curves.append(_curve(places[seen], heights[seen, k], off, legend_name(k), a.colour, dash=a.plotly_dash))
+        curves.append(_curve(places[seen], heights[seen, k], off, legend_name(k), a.colour,
+                             dash=a.plotly_dash))
     return curves
 
 # %% ../../nbs/inside_plots_densities.ipynb #30514fa8
 def _columns_of_data(x):
     "A histogram as bars whose areas add up to one."
     heights, edges = np.histogram(x, _edges(x), density=True)
-    return go.Bar(x=in_digits((edges[1:] + edges[:-1]) / 2), y=in_digits(heights), width=in_digits(np.diff(edges)), name="data",
+    return go.Bar(x=in_digits((edges[1:] + edges[:-1]) / 2), y=in_digits(heights),
+                  width=in_digits(np.diff(edges)), name="data",
                   showlegend=False, marker=dict(color=PALE), hovertemplate="%{y:.4f}")
 
 # %% ../../nbs/inside_plots_densities.ipynb #24e72457
 def _row(x, look):
-    "Points below the axis, a little up and down where they are many, so that they do not hide each other."
+    """Points below the axis, a little up and down where they are many, so that they do not hide
+    each other."""
     x = np.ravel(x)
     up = np.argsort(np.argsort(x)) * 0.618 % 1 * 2 - 1 if len(x) > 30 else np.zeros(len(x))
-    return go.Scatter(look, x=in_digits(x), y=in_digits(up, 1), yaxis="y2", mode="markers", showlegend=False,
-                      hovertemplate="x = %{x}<extra></extra>").update(marker=dict(size=8, opacity=0.85))
+    return go.Scatter(look, x=in_digits(x), y=in_digits(up, 1), yaxis="y2", mode="markers",
+                      showlegend=False,
+                      hovertemplate="x = %{x}<extra></extra>").update(marker=dict(size=8,
+                                                                                  opacity=0.85))
 
 # %% ../../nbs/inside_plots_densities.ipynb #063ed322
 def density_steps(
     trace, # a Trace, a sequence of Steps, or a fitted estimator, of a Mixture of one dimension
     x,     # (n,) or (n, 1): the data
 ):         # a plotly figure
-    """The weighted densities and their sum by iteration; the points below are coloured by their responsibilities.
+    """The weighted densities and their sum by iteration; the points below are coloured by their
+    responsibilities.
 
     At most 200 points and 15 iterations are drawn.
-    Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data
+    that do not fit."""
     kept = mixture_steps(trace)
     steps = [kept[i] for i in chosen(len(kept))]
     x = rows_of(steps[0].model, x)
     draws = [draws_of(s.model, 1, x) for s in steps]
     low, high = np.ravel(extent_of(np.concatenate(draws), x))
     seen = evenly(x, 200)
-    parts = [[*_curves(s.model, d, low, high), go.Scatter(marker=shaded(s.model, seen))] for s, d in zip(steps, draws)]
-    frames = [go.Frame(name=str(s.t), traces=list(range(1, len(p) + 1)), data=p, layout=dict(title=loglik_title(s)))
+    parts = [[*_curves(s.model, d, low, high), go.Scatter(marker=shaded(s.model, seen))]
+             for s, d in zip(steps, draws)]
+    frames = [go.Frame(name=str(s.t), traces=list(range(1, len(p) + 1)), data=p,
+                       layout=dict(title=loglik_title(s)))
               for s, p in zip(steps, parts)]
     tops = [max(p[0].y) for p in parts]
-    fig = base_figure([_columns_of_data(x), *parts[0][:-1], _row(seen, parts[0][-1])], height=480, bargap=0,
-                  xaxis=AXIS | dict(title=axis_title("x"), range=in_digits([low, high]), anchor="y2"),
-                  yaxis=AXIS | dict(title=axis_title("density"), range=[0, _ceiling(tops, x)], domain=[0.18, 1]),
+    fig = base_figure([_columns_of_data(x), *parts[0][:-1], _row(seen, parts[0][-1])], height=480,
+                  bargap=0,
+                  xaxis=AXIS | dict(title=axis_title("x"), range=in_digits([low, high]),
+                                    anchor="y2"),
+                  yaxis=AXIS | dict(title=axis_title("density"), range=[0, _ceiling(tops, x)],
+                                    domain=[0.18, 1]),
                   yaxis2=dict(range=[-1.4, 1.4], domain=[0, 0.13], visible=False, fixedrange=True),
                   **head_of(steps[0], len(parts[0]) - 1))
     return with_slider(fig, frames, not_kept(kept))
@@ -319,10 +351,13 @@ def _box(x):
     q1, median, q3 = np.quantile(x, [0.25, 0.5, 0.75])
     near = x[(x >= q1 - 1.5 * (q3 - q1)) & (x <= q3 + 1.5 * (q3 - q1))]
     far = np.setdiff1d(x, near)
-    box = go.Box(q1=[q1], median=[median], q3=[q3], lowerfence=[near.min()], upperfence=[near.max()], y=[0],
-                 orientation="h", yaxis="y2", width=1, line=dict(color=PALETTE[0], width=2), fillcolor="#E6ECF3", name="")
+    box = go.Box(q1=[q1], median=[median], q3=[q3], lowerfence=[near.min()],
+                 upperfence=[near.max()], y=[0],
+                 orientation="h", yaxis="y2", width=1, line=dict(color=PALETTE[0], width=2),
+                 fillcolor="#E6ECF3", name="")
     return [box, go.Scatter(x=in_digits(far), y=[0] * len(far), yaxis="y2", mode="markers",
-                            hovertemplate="%{x}<extra></extra>", marker=dict(color=PALETTE[0], size=7, symbol="circle-open"))]
+                            hovertemplate="%{x}<extra></extra>",
+                            marker=dict(color=PALETTE[0], size=7, symbol="circle-open"))]
 
 # %% ../../nbs/inside_plots_densities.ipynb #09bacefc
 def histogram_box(
@@ -330,13 +365,19 @@ def histogram_box(
 ):     # a plotly figure
     """A histogram, and above it a box from the first to the third quartile with the median.
 
-    The whiskers reach to the farthest points within 1.5 times the box's length (Tukey 1977); points farther off are drawn.
-    Raises TypeError and ValueError for what are not finite numbers in one column."""
+    The whiskers reach to the farthest points within 1.5 times the box's length (Tukey 1977); points
+    farther off are drawn. Raises TypeError and ValueError for what are not finite numbers in one
+    column."""
     x = as_array(x, "x", ndim=(1,))
     count, edges = np.histogram(x, _edges(x))
-    bars = go.Bar(x=in_digits((edges[1:] + edges[:-1]) / 2), y=count.tolist(), width=in_digits(np.diff(edges)),
-                  customdata=[f"{a:.4g} to {b:.4g}" for a, b in zip(edges, edges[1:])], showlegend=False,
-                  hovertemplate="%{customdata}: %{y}<extra></extra>", marker=dict(color="#9FB2CB", line=dict(color="white", width=1)))
-    return base_figure([bars, *_box(x)], height=380, bargap=0, margin=dict(l=50, r=12, t=10, b=50), showlegend=False,
-        xaxis=AXIS | dict(title=axis_title("x")), yaxis=AXIS | dict(title=axis_title("count"), domain=[0, 0.78]),
+    bars = go.Bar(x=in_digits((edges[1:] + edges[:-1]) / 2), y=count.tolist(),
+                  width=in_digits(np.diff(edges)),
+                  customdata=[f"{a:.4g} to {b:.4g}" for a, b in zip(edges, edges[1:])],
+                  showlegend=False,
+                  hovertemplate="%{customdata}: %{y}<extra></extra>",
+                  marker=dict(color="#9FB2CB", line=dict(color="white", width=1)))
+    return base_figure([bars, *_box(x)], height=380, bargap=0, margin=dict(l=50, r=12, t=10, b=50),
+        showlegend=False,
+        xaxis=AXIS | dict(title=axis_title("x")),
+                       yaxis=AXIS | dict(title=axis_title("count"), domain=[0, 0.78]),
         yaxis2=dict(domain=[0.82, 1], visible=False, fixedrange=True, range=[-1, 1]))

@@ -20,15 +20,21 @@ from .appearance import INK
 # %% ../../nbs/inside_plots_figures.ipynb #14c86e34
 class Fragment(MimetypeRenderer):
     "A plotly renderer: a figure as a fragment of HTML. The same figure gives the same text."
-    config = {"displaylogo": False, "displayModeBar": False, "responsive": True, "scrollZoom": False}
+    config = {"displaylogo": False, "displayModeBar": False, "responsive": True,
+              "scrollZoom": False}
 
     def to_mimebundle(self, fig_dict):
-        "The fragment, by MIME type. Its note is for places that run no scripts; where the figure draws, it goes."
-        mark = "emlit-" + hashlib.sha1(pio.to_json(fig_dict, validate=False).encode()).hexdigest()[:10]
+        """The fragment, by MIME type.
+
+        Its note is for places that run no scripts; where the figure draws, it goes."""
+        mark = ("emlit-"
+                + hashlib.sha1(pio.to_json(fig_dict, validate=False).encode()).hexdigest()[:10])
         note = f'<p id="{mark}-note">This figure moves: run the notebook to see it.</p>'
         return {"text/html": note + pio.to_html(
-            fig_dict, config=self.config, div_id=mark, post_script=f'document.getElementById("{mark}-note").remove();',
-            auto_play=False, include_plotlyjs=False, include_mathjax=False, full_html=False, validate=False)}
+            fig_dict, config=self.config, div_id=mark,
+            post_script=f'document.getElementById("{mark}-note").remove();',
+            auto_play=False, include_plotlyjs=False, include_mathjax=False, full_html=False,
+            validate=False)}
 
 # %% ../../nbs/inside_plots_figures.ipynb #cd97ed34
 pio.renderers["emlit"] = Fragment()
@@ -39,7 +45,8 @@ def in_digits(
     values,     # numbers
     digits: int=4,
 ) -> list:
-    "Numbers rounded to some digits of their range, as lists; what is not finite becomes None, a gap."
+    """Numbers rounded to some digits of their range, as lists; what is not finite becomes None, a
+    gap."""
     values = np.asarray(values, dtype=float)
     seen = values[np.isfinite(values)]
     span = max(np.ptp(seen), 1e-9 * np.abs(seen).max(), 1e-300) if seen.size else 1.0
@@ -47,7 +54,8 @@ def in_digits(
     return np.where(np.isfinite(values), rounded, None).tolist()
 
 # %% ../../nbs/inside_plots_figures.ipynb #f195b49d
-AXIS = dict(showgrid=True, gridcolor="#E8E8E8", zeroline=False, linecolor="#555555", ticks="outside",
+AXIS = dict(showgrid=True, gridcolor="#E8E8E8", zeroline=False, linecolor="#555555",
+             ticks="outside",
              tickcolor="#555555", ticklen=4, fixedrange=True, automargin=True)
 
 # %% ../../nbs/inside_plots_figures.ipynb #7ecec568
@@ -65,16 +73,20 @@ def base_figure(
 ) -> go.Figure:
     "A figure in the course's look: no fixed width, and a finger on it scrolls the page."
     base = dict(
-        template="none", height=height, autosize=True, dragmode=False, paper_bgcolor="white", plot_bgcolor="white",
-        font=dict(family="system-ui, sans-serif", size=13, color=INK), margin=dict(l=50, r=12, t=36, b=50),
+        template="none", height=height, autosize=True, dragmode=False, paper_bgcolor="white",
+        plot_bgcolor="white",
+        font=dict(family="system-ui, sans-serif", size=13, color=INK),
+        margin=dict(l=50, r=12, t=36, b=50),
         hoverlabel=dict(bgcolor="white"), showlegend=True,
-        legend=dict(orientation="h", x=0, xanchor="left", y=1.02, yanchor="bottom", bgcolor="rgba(0,0,0,0)"))
+        legend=dict(orientation="h", x=0, xanchor="left", y=1.02, yanchor="bottom",
+                    bgcolor="rgba(0,0,0,0)"))
     return go.Figure(data=data, layout=base | layout)
 
 # %% ../../nbs/inside_plots_figures.ipynb #a5348e59
 def _frame(duration): # milliseconds
     "How to go to a frame: at once, with everything redrawn."
-    return dict(mode="immediate", frame=dict(duration=duration, redraw=True), transition=dict(duration=0))
+    return dict(mode="immediate", frame=dict(duration=duration, redraw=True),
+                transition=dict(duration=0))
 
 # %% ../../nbs/inside_plots_figures.ipynb #c4496df5
 def with_slider(
@@ -87,8 +99,11 @@ def with_slider(
     button = dict(label="Play", method="animate", args=[None, _frame(700) | dict(fromcurrent=True)])
     fig.frames = frames
     fig.update_layout(
-        sliders=[dict(active=0, x=0, len=1, y=0, pad=dict(t=58, b=4), currentvalue=dict(prefix="t = ", suffix=note, font=dict(size=10 if note else 13)), steps=steps)],
-        updatemenus=[dict(type="buttons", showactive=False, x=1, xanchor="right", y=0, yanchor="top",
+        sliders=[dict(active=0, x=0, len=1, y=0, pad=dict(t=58, b=4),
+                      currentvalue=dict(prefix="t = ", suffix=note,
+                                        font=dict(size=10 if note else 13)), steps=steps)],
+        updatemenus=[dict(type="buttons", showactive=False, x=1, xanchor="right", y=0,
+                          yanchor="top",
                           pad=dict(t=36, r=0), bgcolor="white", buttons=[button])])
     return fig
 
@@ -105,10 +120,13 @@ def head_of(
     step,         # the first that is shown
     entries: int, # of the legend
 ) -> dict:        # title, legend and margin
-    "ℓ_t at the top, and room for a legend of so many entries, two of which stand side by side on a phone."
+    """ℓ_t at the top, and room for a legend of so many entries, two of which stand side by side on
+    a phone."""
     rows = (min(entries, 13) + 1) // 2
-    legend = dict(orientation="h", x=0, xanchor="left", y=1.01, yanchor="bottom", font=dict(size=12))
-    return dict(title=loglik_title(step), legend=legend, margin=dict(l=50, r=12, t=38 + 20 * rows, b=50))
+    legend = dict(orientation="h", x=0, xanchor="left", y=1.01, yanchor="bottom",
+                  font=dict(size=12))
+    return dict(title=loglik_title(step), legend=legend,
+                margin=dict(l=50, r=12, t=38 + 20 * rows, b=50))
 
 # %% ../../nbs/inside_plots_figures.ipynb #a8024a87
 def curve_of(
@@ -119,7 +137,8 @@ def curve_of(
     **line, # its dash, its width
 ) -> go.Scatter:
     "A curve."
-    return go.Scatter(x=in_digits(x), y=in_digits(y, 5), mode="lines", name=name, line=dict(color=colour, width=2.5, simplify=False) | line,
+    return go.Scatter(x=in_digits(x), y=in_digits(y, 5), mode="lines", name=name,
+                      line=dict(color=colour, width=2.5, simplify=False) | line,
                       hovertemplate="%{y:.4f}")
 
 # %% ../../nbs/inside_plots_figures.ipynb #305901bf
@@ -131,5 +150,7 @@ def mark_at(
     colour, # "#rrggbb"
 ) -> go.Scatter:
     "A point."
-    return go.Scatter(x=in_digits([x]), y=in_digits([y], 5), mode="markers", name=name, hovertemplate=f"{name} = %{{x:.4f}}",
-                      marker=dict(symbol=symbol, size=12, color=colour, line=dict(color="white", width=1)))
+    return go.Scatter(x=in_digits([x]), y=in_digits([y], 5), mode="markers", name=name,
+                      hovertemplate=f"{name} = %{{x:.4f}}",
+                      marker=dict(symbol=symbol, size=12, color=colour,
+                                  line=dict(color="white", width=1)))

@@ -15,7 +15,8 @@ def axes_for(
     ax,     # matplotlib Axes, or None
     **size, # of a new figure: figsize
 ):
-    "The axes to draw on: the given ones, or new ones, which do not wear the colours of a dark style."
+    """The axes to draw on: the given ones, or new ones, which do not wear the colours of a dark
+    style."""
     if ax is None: return in_ink(plt.subplots(**size)[1])
     if isinstance(ax, plt.Axes): return ax
     raise TypeError(f"ax must be matplotlib Axes; got an object of type {type(ax).__name__}")
@@ -24,13 +25,18 @@ def in_ink(
     ax,        # new axes
     like=None, # axes whose colours they take; None: those of the course
 ):             # the same axes
-    "New axes in the colours of the course, or of other axes. Ticks are made when they are drawn, by then in another style."
+    """New axes in the colours of the course, or of other axes.
+
+    Ticks are made when they are drawn, by then in another style."""
     ax.tick_params(colors=ink_of(like or ax), which="both")
     if like is None: return ax
     ax.set_facecolor(like.get_facecolor())
     for part in (ax.xaxis.label, ax.yaxis.label, ax.title): part.set_color(ink_of(like))
-    for axis in ("x", "y"): ax.grid(getattr(like, f"{axis}axis").get_gridlines()[0].get_visible(), axis=axis)
-    for side, spine in ax.spines.items(): spine.set(edgecolor=like.spines[side].get_edgecolor(), visible=like.spines[side].get_visible())
+    for axis in ("x", "y"):
+        ax.grid(getattr(like, f"{axis}axis").get_gridlines()[0].get_visible(), axis=axis)
+    for side, spine in ax.spines.items():
+        spine.set(edgecolor=like.spines[side].get_edgecolor(),
+                  visible=like.spines[side].get_visible())
     return ax
 
 def ink_of(
@@ -47,20 +53,25 @@ def _columns(labels, inches, size=9):
     return next((n for n in range(len(labels), 1, -1) if fits(n)), 1)
 
 def _room_of_legend(labels, inches, height):
-    "Labels, size of letters, columns and height of a legend: smaller and shorter, where it would take too much of the height."
+    """Labels, size of letters, columns and height of a legend: smaller and shorter, where it would
+    take too much of the height."""
     short = [text.replace("component ", "").split(" (")[0] for text in labels]
     for text, size in ((labels, 9), (labels, 7.5), (short, 7.5)):
         ncols = _columns(text, inches, size)
-        high = 0.1 + 1.55 * size / 72 * (-(-len(text) // ncols) + (text is short)) # the title is a row
+        # the title is a row
+        high = 0.1 + 1.55 * size / 72 * (-(-len(text) // ncols) + (text is short))
         if high < 0.3 * height: break
     return text, size, ncols, high
 
 # %% ../../nbs/inside_plots_layout.ipynb #2acc2296
 def _place_legend(ax, handles, room, **where):
-    "A legend of some handles in that room; where components are called by their numbers alone, it says of what."
+    """A legend of some handles in that room; where components are called by their numbers alone, it
+    says of what."""
     labels, size, ncols, _ = room
-    short = {"title": "component", "title_fontsize": size} if labels[0] != handles[0].get_label() else {}
-    legend = ax.legend(handles, labels, ncols=ncols, fontsize=size, handlelength=1.8, columnspacing=1.2, labelcolor=ink_of(ax), **short, **where)
+    short = ({"title": "component", "title_fontsize": size} if labels[0] != handles[0].get_label()
+             else {})
+    legend = ax.legend(handles, labels, ncols=ncols, fontsize=size, handlelength=1.8,
+                       columnspacing=1.2, labelcolor=ink_of(ax), **short, **where)
     legend.get_title().set_color(ink_of(ax))
     return legend
 
@@ -68,14 +79,17 @@ def legend_above(
     ax,        # axes with labelled lines
     own: bool, # is it a figure of our own, which may grow?
 ):
-    "A legend above the axes, for which a figure of our own grows; in one that makes no room, within the axes."
+    """A legend above the axes, for which a figure of our own grows; in one that makes no room,
+    within the axes."""
     handles, fig = ax.get_legend_handles_labels()[0], ax.figure
     box = ax.get_window_extent()
-    inches, height = (0.86 * fig.bbox.width if own else box.width) / fig.dpi, np.inf if own else box.height / fig.dpi
+    inches, height = ((0.86 * fig.bbox.width if own else box.width) / fig.dpi,
+                      np.inf if own else box.height / fig.dpi)
     room = _room_of_legend([h.get_label() for h in handles], inches, height)
     legend = _place_legend(ax, handles, room, loc="lower center", bbox_to_anchor=(0.5, 1))
     if own: fig.set_figheight(fig.get_figheight() + room[-1])
-    elif fig.get_layout_engine() is None and legend.get_window_extent().y1 > fig.bbox.y1: _place_legend(ax, handles, room, loc="best")
+    elif fig.get_layout_engine() is None and legend.get_window_extent().y1 > fig.bbox.y1:
+        _place_legend(ax, handles, room, loc="best")
 
 # %% ../../nbs/inside_plots_layout.ipynb #22b36d90
 def inches_of(
@@ -90,15 +104,20 @@ def in_rows(
     ax,     # axes in whose place to draw, or None
     labels, # of the legend above them
 ) -> tuple: # the axes, and the legend's room
-    """Axes of at least these widths in inches, in rows, below the room of a legend, which is returned too.
+    """Axes of at least these widths in inches, in rows, below the room of a legend, which is
+    returned too.
 
     All lie in the place of ax, if that is given."""
     most, rows = inches_of(ax), [[]]
-    even = min(most, sum(widths) / np.ceil(sum(widths) / most) + max(widths) / 2) # rows of about one length
-    for w in widths: rows.append([w]) if rows[-1] and sum(rows[-1]) + w > even else rows[-1].append(w)
+    # rows of about one length
+    even = min(most, sum(widths) / np.ceil(sum(widths) / most) + max(widths) / 2)
+    for w in widths:
+        rows.append([w]) if rows[-1] and sum(rows[-1]) + w > even else rows[-1].append(w)
     wide = max(5, *map(sum, rows)) if ax is None else most
-    high = (2.6 if len(rows) == 1 else 1.9) * len(rows) if ax is None else ax.get_window_extent().height / ax.figure.dpi
-    room = _room_of_legend(labels, wide - (0.7 if ax is None else 0.1), np.inf if ax is None else high)
+    high = ((2.6 if len(rows) == 1 else 1.9) * len(rows) if ax is None
+            else ax.get_window_extent().height / ax.figure.dpi)
+    room = _room_of_legend(labels, wide - (0.7 if ax is None else 0.1),
+                           np.inf if ax is None else high)
     fig = plt.figure(figsize=(wide, high + room[-1])) if ax is None else ax.figure
     first, places = _grid_of(fig, ax, rows, high + room[-1] * (ax is None), room[-1])
     return [first, *(in_ink(fig.add_subplot(p), first) for p in places[1:])], room
@@ -108,10 +127,12 @@ def _grid_of(fig, ax, rows, high, top):
     "The first axes, and the places of all, in a grid whose first row, of `top` inches, is free."
     n, spec = 1 + len(rows), fig.add_gridspec(1, 1)[0] if ax is None else _place_of(ax)
     tight = fig.get_layout_engine() is None
-    left = high * n / (1.5 * n - 0.5) if tight else high - 0.45 * len(rows) # without what stands between the rows
+    # without what stands between the rows
+    left = high * n / (1.5 * n - 0.5) if tight else high - 0.45 * len(rows)
     ratios = [top] + [max(0.15, (left - top) / len(rows))] * len(rows)
     grid = spec.subgridspec(n, 1, height_ratios=ratios, **{"hspace": 0.5} if tight else {})
-    places = [place for i, row in enumerate(rows) for place in _in_row(grid[i + 1], row, max(map(sum, rows)), tight)]
+    places = [place for i, row in enumerate(rows)
+              for place in _in_row(grid[i + 1], row, max(map(sum, rows)), tight)]
     first = in_ink(fig.add_subplot(places[0])) if ax is None else ax
     first.set_subplotspec(places[0])
     return first, places
@@ -119,7 +140,8 @@ def _grid_of(fig, ax, rows, high, top):
 def _in_row(spec, row, wide, tight):
     "The places of one row, which is not stretched by half."
     rest = [wide - sum(row)] if wide > 1.5 * sum(row) else []
-    grid = spec.subgridspec(1, len(row + rest), width_ratios=row + rest, **{"wspace": 0.4} if tight else {})
+    grid = spec.subgridspec(1, len(row + rest), width_ratios=row + rest,
+                            **{"wspace": 0.4} if tight else {})
     return [grid[0, j] for j in range(len(row))]
 
 def _place_of(ax):
@@ -135,5 +157,6 @@ def legend_over(
     room,    # as `in_rows` found it
 ):
     "One legend for all the panels, above the first; the row that is free there is its room."
-    legend = _place_legend(ax, handles, room, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3)
+    legend = _place_legend(ax, handles, room, loc="lower left", bbox_to_anchor=(0, 1),
+                           borderaxespad=0.3)
     legend.set_in_layout(False)

@@ -24,21 +24,25 @@ def _distinct(x, most=24):
     at = np.unique(np.linspace(0, len(seen) - 1, min(most, len(seen))).round().astype(int))
     text = [", ".join(f"{u:g}" for u in np.atleast_1d(v)) for v in seen[at]]
     several = [f"{s}<br>×{n}" if n > 1 else s for s, n in zip(text, times[at])]
-    return seen[at], several, "observation x" + (f", {len(at)} of {len(seen)}" if len(at) < len(seen) else "")
+    return (seen[at], several,
+            "observation x" + (f", {len(at)} of {len(seen)}" if len(at) < len(seen) else ""))
 
 # %% ../../nbs/inside_plots_moving.ipynb #29c8c2ac
 def _fill(a):
     "Colour and hatching of a component's bars."
     return dict(color=a.colour, line=dict(color="white", width=1), pattern=dict(
-        shape=a.plotly_shape, fillmode="overlay", fgcolor="white", fgopacity=1, size=8, solidity=0.25))
+        shape=a.plotly_shape, fillmode="overlay", fgcolor="white", fgopacity=1, size=8,
+        solidity=0.25))
 
 # %% ../../nbs/inside_plots_moving.ipynb #596dd25b
 def _shares(model, seen):
     "Responsibilities as stacked bars, one trace a component."
     r = model.responsibilities(seen)
     base = np.cumsum(r, axis=1) - r
-    return [go.Bar(x=list(range(len(seen))), y=in_digits(r[:, k]), base=in_digits(base[:, k]), width=0.8, marker=_fill(a),
-                   name=a.name, hovertemplate="%{y:.4f}") for k, a in enumerate(looks_of(r.shape[1]))]
+    return [go.Bar(x=list(range(len(seen))), y=in_digits(r[:, k]), base=in_digits(base[:, k]),
+                   width=0.8, marker=_fill(a),
+                   name=a.name, hovertemplate="%{y:.4f}")
+            for k, a in enumerate(looks_of(r.shape[1]))]
 
 # %% ../../nbs/inside_plots_moving.ipynb #50acb31c
 def _heights(model, panels):
@@ -46,19 +50,24 @@ def _heights(model, panels):
     numbers, looks, bars = list(numbers_of(model)), looks_of(model.n_components), []
     for i, panel in enumerate(panels):
         for c, a in enumerate(looks):
-            has = [(j, numbers[n]) for j, n in enumerate(panel) if 0 <= c - numbers[n].first < len(numbers[n].values)]
+            has = [(j, numbers[n]) for j, n in enumerate(panel) if 0 <= c - numbers[n].first
+                   < len(numbers[n].values)]
             width = 0.8 / len(numbers[panel[0]].values)
             place = [j + (c - n.first - (len(n.values) - 1) / 2) * width for j, n in has]
             value = [n.values[c - n.first] for _, n in has]
             text = [f"{v:.3f}" if len(numbers) * len(looks) <= 8 else "" for v in value]
-            bars.append(go.Bar(x=in_digits(place), y=in_digits(value), text=text, textposition="outside", xaxis=f"x{i + 2}", yaxis=f"y{i + 2}",
-                               width=0.94 * width, marker=_fill(a), cliponaxis=False, showlegend=False, name=a.name, hovertemplate="%{y:.4g}"))
+            bars.append(go.Bar(x=in_digits(place), y=in_digits(value), text=text,
+                               textposition="outside", xaxis=f"x{i + 2}", yaxis=f"y{i + 2}",
+                               width=0.94 * width, marker=_fill(a), cliponaxis=False,
+                               showlegend=False, name=a.name, hovertemplate="%{y:.4g}"))
     return bars
 
 # %% ../../nbs/inside_plots_moving.ipynb #92987539
 def _reach(mixtures, panel):
-    "Limits of the axis of some parameters: 0 to 1 for probabilities, otherwise what the values need."
-    values = np.concatenate([np.ravel([list(numbers_of(m))[j].values for j in panel]) for m in mixtures])
+    """Limits of the axis of some parameters: 0 to 1 for probabilities, otherwise what the values
+    need."""
+    values = np.concatenate([np.ravel([list(numbers_of(m))[j].values for j in panel])
+                             for m in mixtures])
     low, high = min(0, values.min()), max(0, values.max())
     if low == 0 and high <= 1 < 4 * high: return [0, 1.15]
     room = 0.15 * (high - low)
@@ -66,14 +75,20 @@ def _reach(mixtures, panel):
 
 # %% ../../nbs/inside_plots_moving.ipynb #37ce885c
 def _panel_axes(mixtures, panels, row, high):
-    "Axes of parameters for a plotly figure: three panels to a row; a row has these shares of the picture, a panel in it `high`."
+    """Axes of parameters for a plotly figure: three panels to a row; a row has these shares of the
+    picture, a panel in it `high`."""
     axes, numbers, many = {}, list(numbers_of(mixtures[0])), min(3, len(panels))
     for i, panel in enumerate(panels):
         at, across = divmod(i, 3)
         left, bottom = across / many, ((len(panels) - 1) // 3 - at) * row
-        axes[f"xaxis{i + 2}"] = AXIS | dict(tickvals=list(range(len(panel))), ticktext=[numbers[j].label for j in panel], showgrid=False,
-                                             anchor=f"y{i + 2}", domain=[left + 0.06 * (across > 0), left + 1 / many])
-        axes[f"yaxis{i + 2}"] = AXIS | dict(range=_reach(mixtures, panel), domain=[bottom, bottom + high], anchor=f"x{i + 2}", nticks=5)
+        axes[f"xaxis{i + 2}"] = AXIS | dict(tickvals=list(range(len(panel))),
+                                             ticktext=[numbers[j].label for j in panel],
+                                            showgrid=False,
+                                             anchor=f"y{i + 2}",
+                                            domain=[left + 0.06 * (across > 0), left + 1 / many])
+        axes[f"yaxis{i + 2}"] = AXIS | dict(range=_reach(mixtures, panel),
+                                            domain=[bottom, bottom + high], anchor=f"x{i + 2}",
+                                            nticks=5)
     return axes
 
 # %% ../../nbs/inside_plots_moving.ipynb #7f183441
@@ -81,7 +96,8 @@ def iterations(
     trace, # a Trace, a sequence of Steps, or a fitted estimator, of a Mixture
     x,     # (n,) or (n, d): the data
 ):         # a plotly figure
-    """The responsibilities of each distinct observation, and the parameters, at every t; ℓ_t is in the title.
+    """The responsibilities of each distinct observation, and the parameters, at every t; ℓ_t is in
+    the title.
 
     At most 24 observations and 15 iterations are drawn. Each parameter has its own axis.
     Raises TypeError for what is not a trace of a Mixture, ValueError for data that do not fit."""
@@ -93,11 +109,14 @@ def iterations(
     frames = [go.Frame(name=str(s.t), data=_shares(s.model, seen) + _heights(s.model, panels),
                        layout=dict(title=loglik_title(s))) for s in steps]
     rows, head = -(-len(panels) // 3), head_of(steps[0], models[0].n_components)
-    inner = 257 + 147 * rows # pixels: 160 of the responsibilities, 97 below them, and the rows of parameters
+    # pixels: 160 of the responsibilities, 97 below them, and the rows of parameters
+    inner = 257 + 147 * rows
     fig = base_figure(
         frames[0].data, height=inner + head["margin"]["t"] + 50, barmode="overlay",
-        xaxis=AXIS | dict(title=axis_title(axis), tickvals=list(range(len(seen))), ticktext=labels, showgrid=False),
-        yaxis=AXIS | dict(title=axis_title("responsibility"), range=[0, 1], domain=[1 - 160 / inner, 1]),
+        xaxis=AXIS | dict(title=axis_title(axis), tickvals=list(range(len(seen))), ticktext=labels,
+                          showgrid=False),
+        yaxis=AXIS | dict(title=axis_title("responsibility"), range=[0, 1],
+                          domain=[1 - 160 / inner, 1]),
         **head, **_panel_axes(models, panels, 147 / inner, (147 if rows == 1 else 100) / inner))
     return with_slider(fig, frames, not_kept(kept))
 
@@ -108,7 +127,8 @@ def profile_of(
     values,        # a sequence of values for it
     height,        # model → a number
 ) -> np.ndarray:   # (values,)
-    "height(model) with each value of a parameter in turn; nan where the value is not allowed or the height not finite."
+    """height(model) with each value of a parameter in turn; nan where the value is not allowed or
+    the height not finite."""
     heights = np.full(len(values), np.nan)
     for i, value in enumerate(values):
         try: changed = model.replace({name: value})
@@ -128,21 +148,27 @@ def seen_range(
 def window_of(
     window,      # what a user gave
 ) -> np.ndarray: # (2, 2)
-    "Read the part to draw: (low, high), or one such pair for each axis; as an array of shape (2, 2)."
+    """Read the part to draw: (low, high), or one such pair for each axis; as an array of shape (2,
+    2)."""
     pairs = as_array(window, "window", ndim=(1, 2))
     if pairs.shape not in ((2,), (2, 2)):
         raise ValueError(f"window must be (low, high), or two such pairs; got {window!r}")
-    require(pairs[..., 0] < pairs[..., 1], pairs[..., 0], "window", "an interval with its lower end first")
+    require(pairs[..., 0] < pairs[..., 1], pairs[..., 0], "window",
+            "an interval with its lower end first")
     return np.broadcast_to(pairs, (2, 2))
 
 # %% ../../nbs/inside_plots_moving.ipynb #ebef5821
 def _free_number(steps, name):
-    "A label for the one free number of a parameter, its values along the path, and the value of the whole for a number."
+    """A label for the one free number of a parameter, its values along the path, and the value of
+    the whole for a number."""
     full, values = values_of(steps, name)
     numbers = values.reshape(len(steps), -1)
-    if full == "weights" and numbers.shape[1] == 2: return "weights[0]", numbers[:, 0], lambda v: [v, 1 - v]
-    if full != "weights" and numbers.shape[1] == 1: return full, numbers[:, 0], lambda v: np.full(values.shape[1:], v)
-    raise ValueError(f"name must be a parameter with one free number; {full} has shape {values.shape[1:]}")
+    if full == "weights" and numbers.shape[1] == 2:
+        return "weights[0]", numbers[:, 0], lambda v: [v, 1 - v]
+    if full != "weights" and numbers.shape[1] == 1:
+        return full, numbers[:, 0], lambda v: np.full(values.shape[1:], v)
+    raise ValueError(f"name must be a parameter with one free number; {full} has shape "
+                     f"{values.shape[1:]}")
 
 # %% ../../nbs/inside_plots_moving.ipynb #198362c2
 def _stand_still(steps, name):
@@ -157,11 +183,15 @@ def _stand_still(steps, name):
 def _plain_steps(trace):
     "Steps of which each is the M-step of the one before."
     steps = mixture_steps(trace)
-    if len(steps) < 2: raise ValueError("trace must hold at least one iteration; got the start alone")
+    if len(steps) < 2:
+        raise ValueError("trace must hold at least one iteration; got the start alone")
     if gap_places([s.t for s in steps]).size:
-        raise ValueError(f'trace must hold the model of every iteration: fit with keep="all"; got t = {", ".join(str(s.t) for s in steps[:8])}')
+        raise ValueError('trace must hold the model of every iteration: fit with keep="all"; got '
+                         f't = {", ".join(str(s.t) for s in steps[:8])}')
     jumped = getattr(getattr(trace, "trace_", trace), "accelerated", None)
-    if jumped is not None: raise ValueError(f"trace must be of plain EM: fit with accelerate=None; jumps began at t = {jumped}")
+    if jumped is not None:
+        raise ValueError("trace must be of plain EM: fit with accelerate=None; jumps began at t = "
+                         f"{jumped}")
     return steps
 
 # %% ../../nbs/inside_plots_moving.ipynb #8e3a45c3
@@ -178,24 +208,26 @@ def _touch(steps, theta, i, grid, curve, x):
     q = now.model.responsibilities(x)
     top = elbo(after.model, x, q)
     gap = curve_of([theta[i + 1]] * 2, [top, after.loglik], "gap", PALETTE[1], dash="dot", width=2)
-    return [curve_of(grid, curve(now.model, lambda m: elbo(m, x, q)), "bound", PALETTE[1], dash="dash"),
+    return [curve_of(grid, curve(now.model, lambda m: elbo(m, x, q)), "bound", PALETTE[1],
+                     dash="dash"),
             gap.update(showlegend=False, hoverinfo="skip", hovertemplate=None),
             mark_at(theta[i], now.loglik, "θ<sub>t</sub>", "circle", PALETTE[0]),
             mark_at(theta[i + 1], top, "θ<sub>t+1</sub>", "triangle-up", PALETTE[1])]
 
 # %% ../../nbs/inside_plots_moving.ipynb #48c4525b
 def bound_slider(
-    trace,       # a Trace of plain EM on a Mixture in which one number moves, of which every model was kept
+    trace,       # a Trace of plain EM on a Mixture in which one number moves; keep="all"
     x,           # (n,) or (n, d): the data
-    name: str,   # its name: "components[1].p" of a block of one component, or "weights" of two components
+    name: str,   # "components[1].p" of a block of one component, or "weights" of two
     window=None, # (low, high), the part of the axis to draw; None leaves some room around the path
 ):               # a plotly figure
-    """ℓ(θ), and the bound ELBO(q_t, θ) that touches it at θ_t and has its maximum at θ_{t+1}, with a slider over t.
+    """ℓ(θ), and the bound ELBO(q_t, θ) that touches it at θ_t and has its maximum at θ_{t+1}, with
+    a slider over t.
 
-    q_t are the responsibilities of θ_t. Raises TypeError for what is not a trace of a Mixture, ValueError for
-    a parameter of several free numbers, for a trace that moves others too, and for one without an iteration, with gaps
-    between the models that were kept, or with jumps of an accelerator.
-    Source of the picture: Neal & Hinton, A view of the EM algorithm (1998)."""
+    q_t are the responsibilities of θ_t. Raises TypeError for what is not a trace of a Mixture,
+    ValueError for a parameter of several free numbers, for a trace that moves others too, and for
+    one without an iteration, with gaps between the models that were kept, or with jumps of an
+    accelerator. Source of the picture: Neal & Hinton, A view of the EM algorithm (1998)."""
     steps = _plain_steps(trace)
     label, theta, whole = _free_number(steps, name)
     full = full_name(steps[0].model, name)
@@ -203,12 +235,16 @@ def bound_slider(
     grid = np.linspace(*_interval(theta, 0.6) if window is None else window_of(window)[0], 121)
     curve = lambda model, height: profile_of(model, full, [whole(v) for v in grid], height)
     loglik = curve(steps[0].model, lambda m: m.loglik(x))
-    frames = [go.Frame(name=str(steps[i].t), traces=[1, 2, 3, 4], data=_touch(steps, theta, i, grid, curve, x))
+    frames = [go.Frame(name=str(steps[i].t), traces=[1, 2, 3, 4],
+                       data=_touch(steps, theta, i, grid, curve, x))
               for i in chosen(len(steps) - 1)]
-    if np.isnan(loglik).all(): raise ValueError(f"window must hold values that {full} may take; got {window!r}")
+    if np.isnan(loglik).all():
+        raise ValueError(f"window must hold values that {full} may take; got {window!r}")
     top = np.nanmax(loglik)
     rise = max(top - steps[0].loglik, 0.05 * (top - np.nanmin(loglik)), 1e-9)
     fig = base_figure([curve_of(grid, loglik, "ℓ(θ)", INK), *frames[0].data],
-                  xaxis=AXIS | dict(title=axis_title(label), range=seen_range(grid, np.isfinite(loglik))),
-                  yaxis=AXIS | dict(title=axis_title("nats"), range=in_digits([top - 1.8 * rise, top + 0.12 * rise])))
+                  xaxis=AXIS | dict(title=axis_title(label),
+                                    range=seen_range(grid, np.isfinite(loglik))),
+                  yaxis=AXIS | dict(title=axis_title("nats"),
+                                    range=in_digits([top - 1.8 * rise, top + 0.12 * rise])))
     return with_slider(fig, frames)

@@ -36,15 +36,18 @@ def _patches(looks):
 
 def _group_of_bars(ax, numbers, looks, most):
     "Bars of some numbers side by side, with their values where these do not touch."
-    inches, width = 0.9 * ax.get_window_extent().width / ax.figure.dpi, 0.8 / max(len(n.values) for n in numbers)
+    inches, width = (0.9 * ax.get_window_extent().width / ax.figure.dpi,
+                     0.8 / max(len(n.values) for n in numbers))
     for c, a in enumerate(looks):
         has = [(j, n) for j, n in enumerate(numbers) if n.first <= c < n.first + len(n.values)]
         if not has: continue
         place = [j + (c - n.first - (len(n.values) - 1) / 2) * width for j, n in has]
         value = [n.values[c - n.first] for _, n in has]
-        bars = ax.bar(place, value, 0.94 * width, color=a.colour, hatch=a.hatch, edgecolor="white", linewidth=0, label=a.name)
+        bars = ax.bar(place, value, 0.94 * width, color=a.colour, hatch=a.hatch, edgecolor="white",
+                      linewidth=0, label=a.name)
         text = [f"{v:.3g}" for v in value]
-        if 0.068 * max(map(len, text)) < inches / len(numbers) * width: ax.bar_label(bars, text, fontsize=7, padding=1, color=ink_of(ax))
+        if 0.068 * max(map(len, text)) < inches / len(numbers) * width:
+            ax.bar_label(bars, text, fontsize=7, padding=1, color=ink_of(ax))
     every = int(np.ceil(_room(numbers) / most)) if len(numbers) > 1 else 1
     ax.set_xticks(range(0, len(numbers), every), [n.label for n in numbers][::every], fontsize=8)
     ax.set_xlim(-0.5, len(numbers) - 0.5)
@@ -59,15 +62,17 @@ def plot_parameters(
 ):                    # the axes of the first panel, which has the legend
     """Bars of a mixture's weights and of its components' parameters, a panel for each parameter.
 
-    Numbers of one parameter whose sizes differ more than five times have different panels. Of a symmetric matrix there is one
-    half. Raises TypeError for what is not a Mixture, or no Axes."""
+    Numbers of one parameter whose sizes differ more than five times have different panels. Of a
+    symmetric matrix there is one half. Raises TypeError for what is not a Mixture, or no Axes."""
     mixture = mixture_of(mixture, "mixture")
     numbers, looks = list(numbers_of(mixture)), looks_of(mixture.n_components)
     if ax is not None: axes_for(ax)
     most = inches_of(ax)
-    parts = [(i, part) for i, panel in enumerate(panels_of([mixture])) for part in _cut([numbers[j] for j in panel], most)]
+    parts = [(i, part) for i, panel in enumerate(panels_of([mixture]))
+             for part in _cut([numbers[j] for j in panel], most)]
     with style():
-        axes, room = in_rows([min(_room(part), most) for _, part in parts], ax, [a.name for a in looks])
+        axes, room = in_rows([min(_room(part), most) for _, part in parts], ax,
+                             [a.name for a in looks])
         first = {}
         for each, (i, part) in zip(axes, parts):
             if i in first: each.sharey(first[i])
@@ -81,9 +86,11 @@ def plot_loglik(
     trace,   # a Trace, a sequence of Steps, or a fitted estimator
     ax=None, # matplotlib axes to draw on; None makes some
 ):           # the axes
-    """The log-likelihood ℓ_t against t, of every iteration, also where a trace has not kept the model.
+    """The log-likelihood ℓ_t against t, of every iteration, also where a trace has not kept the
+    model.
 
-    Of Steps that do not follow each other the line breaks. Raises TypeError for what is not a trace, or no Axes."""
+    Of Steps that do not follow each other the line breaks. Raises TypeError for what is not a
+    trace, or no Axes."""
     t, logliks = broken(*climb_of(trace))
     marked = len(t) <= 40 or np.isnan(t).any()
     with style():
@@ -96,10 +103,12 @@ def plot_loglik(
 
 # %% ../../nbs/inside_plots_parameters.ipynb #e1cf22f2
 def _lines(model, name, first, n, shared):
-    "The looks of n lines: those of components, or of what all of them share, or of the parts of a model that is no mixture."
+    """The looks of n lines: those of components, or of what all of them share, or of the parts of a
+    model that is no mixture."""
     if shared: return [look(0, 1)._replace(name="all components", colour=INK, marker=".")]
     if hasattr(model, "components"): return looks_of(model.n_components)[first:first + n]
-    return [a._replace(name=at_place(name, (k,) if n > 1 else ())) for k, a in enumerate(looks_of(n))]
+    return [a._replace(name=at_place(name, (k,) if n > 1 else ()))
+            for k, a in enumerate(looks_of(n))]
 
 _GREY_GAP = 'not kept (keep="all")'
 
@@ -107,10 +116,12 @@ def _path_in_panel(ax, t, values, lines): # values: (len(t), len(lines), …)
     "Values by iteration; what was not kept is a grey gap."
     times, pieces = broken(t, values.reshape(len(t), len(lines), -1))
     for a, line in zip(lines, pieces.swapaxes(0, 1)):
-        drawn = ax.plot(times, line, color=a.colour, linestyle=a.dash, marker=a.marker if len(t) <= 40 or len(gap_places(t)) else "", markersize=4)
+        drawn = ax.plot(times, line, color=a.colour, linestyle=a.dash,
+                        marker=a.marker if len(t) <= 40 or len(gap_places(t)) else "", markersize=4)
         drawn[0].set_label(a.name)
     for i, g in enumerate(gap_places(t)):
-        ax.axvspan(t[g - 1], t[g], color="#888888", alpha=0.15, linewidth=0, zorder=0, label="_" * bool(i) + _GREY_GAP)
+        ax.axvspan(t[g - 1], t[g], color="#888888", alpha=0.15, linewidth=0, zorder=0,
+                   label="_" * bool(i) + _GREY_GAP)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 # %% ../../nbs/inside_plots_parameters.ipynb #841d3d9e
@@ -119,23 +130,29 @@ def plot_path(
     name: str, # a parameter: "weights", "components[0].p", or "p" where that is clear
     ax=None,   # matplotlib axes in whose place to draw; None makes a figure
 ):             # the axes of the first panel, which has the legend
-    """A parameter by iteration: one line for each component, and a panel for each of up to 40 numbers that a component has.
+    """A parameter by iteration: one line for each component, and a panel for each of up to 40
+    numbers that a component has.
 
-    Where a trace has not kept the models, the lines break, and the gap is grey: fit with keep="all" for all of them.
-    Raises TypeError for what is not a trace or no Axes, ValueError for a name that is not a parameter."""
+    Where a trace has not kept the models, the lines break, and the gap is grey: fit with keep="all"
+    for all of them. Raises TypeError for what is not a trace or no Axes, ValueError for a name that
+    is not a parameter."""
     steps = steps_of(trace)
     name, values = values_of(steps, name)
     block, first, short = owner_of(steps[0].model, name)
     shared, t = is_shared(block, short), [s.t for s in steps]
     if shared or values.ndim == 1: values = values[:, None]
-    lines, entries = _lines(steps[0].model, short, first, values.shape[1], shared), entries_of(block, short, values.shape[2:])
+    lines, entries = (_lines(steps[0].model, short, first, values.shape[1], shared),
+                      entries_of(block, short, values.shape[2:]))
     if len(entries) > 40: entries = [((), short)]
     with style():
         if ax is not None: axes_for(ax)
         names = [a.name for a in lines] + [_GREY_GAP] * bool(len(gap_places(t)))
-        axes, room = ([axes_for(ax)], None) if len(entries) == 1 else in_rows([2.3] * len(entries), ax, names)
+        axes, room = (([axes_for(ax)], None) if len(entries) == 1
+                      else in_rows([2.3] * len(entries), ax, names))
         for each, (place, label) in zip(axes, entries):
             _path_in_panel(each, t, values[(slice(None), slice(None), *place)], lines)
-            each.set(xlabel="iteration t", ylabel=label if room else name[:len(name) - len(short)] + label)
-        legend_over(axes[0], axes[0].get_legend_handles_labels()[0], room) if room else legend_above(axes[0], ax is None)
+            each.set(xlabel="iteration t",
+                     ylabel=label if room else name[:len(name) - len(short)] + label)
+        legend_over(axes[0], axes[0].get_legend_handles_labels()[0],
+                    room) if room else legend_above(axes[0], ax is None)
     return axes[0]

@@ -18,7 +18,8 @@ from .reading import (at_place, by_label, chosen, gap_places, is_shared, owner_o
 
 # %% ../../nbs/inside_plots_paths.ipynb #79bd7346
 def _ends(rate, share):
-    "The smallest and the largest coin that can make up `rate` with `share` of the tosses, another coin having the rest."
+    """The smallest and the largest coin that can make up `rate` with `share` of the tosses, another
+    coin having the rest."""
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = (rate - (1 - share)) / share, rate / share
     return np.where(share > 0, np.maximum(low, 0), 0), np.where(share > 0, np.minimum(high, 1), 1)
@@ -42,7 +43,8 @@ def _two_coins(model):
 def _coin_path(steps, label):
     "A path of (π, p, q)."
     if not all(_two_coins(s.model) for s in steps):
-        raise ValueError(f"traces[{label!r}] must be of mixtures of two coins, Bernoulli(p) with p of shape (2,)")
+        raise ValueError(f"traces[{label!r}] must be of mixtures of two coins, Bernoulli(p) with p "
+                         "of shape (2,)")
     return np.array([[s.model.weights[0], *s.model.components[0].p] for s in steps])
 
 # %% ../../nbs/inside_plots_paths.ipynb #949f5c6d
@@ -59,7 +61,8 @@ def _surface(rate):
     "The ridge in light grey, with a white grid."
     pi, p, q = (in_digits(v, 3) for v in _ridge_surface(rate))
     grid = dict(show=True, color="white", width=1, start=0, end=1, size=0.1)
-    return go.Surface(x=pi, y=p, z=q, surfacecolor=q, colorscale=[[0, "#9FB2CB"], [1, "#E6ECF3"]], showscale=False,
+    return go.Surface(x=pi, y=p, z=q, surfacecolor=q, colorscale=[[0, "#9FB2CB"], [1, "#E6ECF3"]],
+                      showscale=False,
                       opacity=0.65, contours=dict(x=grid, y=grid), hoverinfo="skip",
                       lighting=dict(ambient=0.9, diffuse=0.3, specular=0))
 
@@ -77,7 +80,8 @@ def _walk(label, steps, path, i):
                         hovertemplate="π = %{x:.3f}, p = %{y:.3f}, q = %{z:.3f}")
 
 def _thinned(steps, path, small, first=None, last=9):
-    "At most 40 points of a path and the sizes of their marks; a row of nan where models were not kept."
+    """At most 40 points of a path and the sizes of their marks; a row of nan where models were not
+    kept."""
     some = chosen(len(path), most=40)
     gaps = set(gap_places([s.t for s in steps[:len(path)]]).tolist())
     rows = [(path[0], first or small)]
@@ -90,21 +94,27 @@ def _thinned(steps, path, small, first=None, last=9):
 
 # %% ../../nbs/inside_plots_paths.ipynb #f2a70bc3
 def coin_ridge(
-    traces, # label → Trace (or fitted estimator) of a mixture of two Bernoulli coins, or a sequence of such traces
+    traces, # label → Trace or fitted estimator, of two Bernoulli coins; or a sequence of these
 ):          # a plotly figure
-    """The surface πp + (1 − π)q = rate, on which the three-coin likelihood is flat and largest, and the paths to it.
+    """The surface πp + (1 − π)q = rate, on which the three-coin likelihood is flat and largest, and
+    the paths to it.
 
-    The rate is that of the last models. A path goes from its small mark to its large one, and breaks where models were not kept.
-    Raises TypeError for what are not traces, ValueError for other models and for paths that end on different ridges."""
+    The rate is that of the last models. A path goes from its small mark to its large one, and
+    breaks where models were not kept. Raises TypeError for what are not traces, ValueError for
+    other models and for paths that end on different ridges."""
     traces = by_label(traces)
     paths = {label: _coin_path(steps, label) for label, steps in traces.items()}
     walks = [_walk(label, traces[label], path, i) for i, (label, path) in enumerate(paths.items())]
-    side = dict(range=[0, 1], tickvals=[0, 0.5, 1], backgroundcolor="white", gridcolor="#DDDDDD", showspikes=False)
-    camera = dict(eye=dict(x=0.88, y=-1.26, z=0.72), center=dict(x=0, y=0, z=-0.08), projection=dict(type="orthographic"))
+    side = dict(range=[0, 1], tickvals=[0, 0.5, 1], backgroundcolor="white", gridcolor="#DDDDDD",
+                showspikes=False)
+    camera = dict(eye=dict(x=0.88, y=-1.26, z=0.72), center=dict(x=0, y=0, z=-0.08),
+                  projection=dict(type="orthographic"))
     return base_figure(
-        [_surface(_one_rate(paths.values())), *walks], height=440, margin=dict(l=0, r=0, t=10, b=10), dragmode="turntable",
+        [_surface(_one_rate(paths.values())), *walks], height=440,
+        margin=dict(l=0, r=0, t=10, b=10), dragmode="turntable",
         legend=dict(orientation="h", x=0.5, xanchor="center", y=0, yanchor="top"),
-        scene=dict(xaxis=side | dict(title="π"), yaxis=side | dict(title="p"), zaxis=side | dict(title="q"),
+        scene=dict(xaxis=side | dict(title="π"), yaxis=side | dict(title="p"),
+                   zaxis=side | dict(title="q"),
                    aspectmode="cube", camera=camera))
 
 # %% ../../nbs/inside_plots_paths.ipynb #d3b3ab30
@@ -112,7 +122,8 @@ def _plane(paths, window):
     "The two axes of the map, 41 numbers each."
     if window is None: # equally wide, and somewhat wider than the paths
         points = np.concatenate(paths)
-        middle, half = (points.max(0) + points.min(0)) / 2, max(0.7 * np.ptp(points, axis=0).max(), 0.02)
+        middle, half = ((points.max(0) + points.min(0)) / 2,
+                        max(0.7 * np.ptp(points, axis=0).max(), 0.02))
         window = np.stack([middle - half, middle + half], axis=-1)
     (left, right), (low, high) = window_of(window)
     return np.linspace(left, right, 41), np.linspace(low, high, 41)
@@ -121,7 +132,8 @@ def _plane(paths, window):
 def _landscape(model, name, x, across, up):
     "ℓ over the plane of a parameter's two numbers, a row for each number of `up`."
     shape = np.shape(model.parameters()[name])
-    return np.array([profile_of(model, name, [np.reshape([a, b], shape) for a in across], lambda m: m.loglik(x)) for b in up])
+    return np.array([profile_of(model, name, [np.reshape([a, b], shape) for a in across],
+                                lambda m: m.loglik(x)) for b in up])
 
 # %% ../../nbs/inside_plots_paths.ipynb #1c325ebb
 def _planar(traces, name):
@@ -130,26 +142,32 @@ def _planar(traces, name):
     full = found[0][0]
     for _, values in found:
         if full == "weights" or values[0].size != 2:
-            raise ValueError(f"name must be a parameter of two free numbers; {full} has shape {values.shape[1:]}")
+            raise ValueError(f"name must be a parameter of two free numbers; {full} has shape "
+                             f"{values.shape[1:]}")
     return full, [values.reshape(-1, 2) for _, values in found]
 
 # %% ../../nbs/inside_plots_paths.ipynb #dfb7ffb0
 def _two_titles(model, full, short):
-    "What the two numbers of a parameter are: of one component each, or two columns of one, or of all."
+    """What the two numbers of a parameter are: of one component each, or two columns of one, or of
+    all."""
     block, first, name = owner_of(model, full)
     shape = np.shape(model.parameters()[full])
     if block is None or is_shared(block, name) or shape[0] == 1:
-        return [at_place(short, place[len(shape) - 1 or 0:] if shape[:1] == (1,) else place) for place in np.ndindex(*shape)]
+        return [at_place(short, place[len(shape) - 1 or 0:] if shape[:1] == (1,) else place)
+                for place in np.ndindex(*shape)]
     return [f"{short}, component {first + k}" for k in range(2)]
 
 # %% ../../nbs/inside_plots_paths.ipynb #976fde9c
 def _hills(across, up, height, lowest):
-    "Contours of ℓ, closer together towards the top: evenly spaced in the root of what ℓ lacks there."
+    """Contours of ℓ, closer together towards the top: evenly spaced in the root of what ℓ lacks
+    there."""
     top = float(np.nanmax(height))
     depth = np.sqrt(top - height)
     deepest = max(1.14 * np.sqrt(top - min(lowest, top)), 0.22 * np.nanmax(depth), 1e-6)
-    return go.Contour(x=in_digits(across), y=in_digits(up), z=in_digits(np.maximum(-depth, -2 * deepest)), zmin=-deepest, zmax=0,
-                      contours=dict(start=-deepest, end=0, size=deepest / 13), line=dict(color="#8A8A8A", width=0.7),
+    return go.Contour(x=in_digits(across), y=in_digits(up),
+                      z=in_digits(np.maximum(-depth, -2 * deepest)), zmin=-deepest, zmax=0,
+                      contours=dict(start=-deepest, end=0, size=deepest / 13),
+                      line=dict(color="#8A8A8A", width=0.7),
                       colorscale=[[0, "#D5DDE7"], [1, "#FFFFFF"]], showscale=False, name="ℓ",
                       text=in_digits(height), hovertemplate="ℓ = %{text}<extra></extra>")
 
@@ -164,35 +182,43 @@ def _trail(label, steps, path, i):
     "One of them; it breaks where models were not kept."
     path, size = _thinned(steps, path, 5, last=12)
     colour, edge = pick(PALETTE, i), dict(color="white", width=1)
-    return go.Scatter(x=in_digits(path[:, 0]), y=in_digits(path[:, 1]), mode="lines+markers", name=label, opacity=1, connectgaps=False,
-                      line=dict(color=colour, width=2.5, dash=pick(PLOTLY_DASHES, i)), hovertemplate="%{x:.4f}, %{y:.4f}",
-                      marker=dict(color=colour, symbol=pick(PLOTLY_MARKERS, i), size=size if len(path) > 1 else [12], opacity=1, line=edge))
+    return go.Scatter(x=in_digits(path[:, 0]), y=in_digits(path[:, 1]), mode="lines+markers",
+                      name=label, opacity=1, connectgaps=False,
+                      line=dict(color=colour, width=2.5, dash=pick(PLOTLY_DASHES, i)),
+                      hovertemplate="%{x:.4f}, %{y:.4f}",
+                      marker=dict(color=colour, symbol=pick(PLOTLY_MARKERS, i),
+                                  size=size if len(path) > 1 else [12], opacity=1, line=edge))
 
 # %% ../../nbs/inside_plots_paths.ipynb #5a8392f0
 def path_contours(
     traces,      # label → Trace (or sequence of Steps, or fitted estimator), or a sequence of these
     x,           # (n,) or (n, d): the data
     name: str,   # a parameter of two numbers, such as "components[0].p"
-    window=None, # (low, high) of both axes, or one pair for each; None leaves some room around the paths
+    window=None, # (low, high) of both axes, or a pair for each; None: some room around the paths
 ):               # a plotly figure
-    """Contours of ℓ over the plane of a parameter of two numbers, and the paths in it, growing with a slider.
+    """Contours of ℓ over the plane of a parameter of two numbers, and the paths in it, growing with
+    a slider.
 
-    All else is as in the first trace's last model. A path breaks where models were not kept (keep="all" keeps them).
-    Raises TypeError for what are not traces, ValueError for a name that is not such a parameter."""
+    All else is as in the first trace's last model. A path breaks where models were not kept
+    (keep="all" keeps them). Raises TypeError for what are not traces, ValueError for a name that is
+    not such a parameter."""
     traces = by_label(traces)
     full, paths = _planar(traces, name)
     across, up = _plane(paths, window)
     height = _landscape(next(iter(traces.values()))[-1].model, full, x, across, up)
-    if np.isnan(height).all(): raise ValueError(f"window must hold values that {full} may take; got {window!r}")
+    if np.isnan(height).all():
+        raise ValueError(f"window must hold values that {full} may take; got {window!r}")
     every = [s for steps in traces.values() for s in steps]
     times = np.unique([s.t for s in every])
-    frames = [go.Frame(name=str(t), traces=list(range(1, len(paths) + 1)), data=_trails(traces, paths, t))
+    frames = [go.Frame(name=str(t), traces=list(range(1, len(paths) + 1)),
+                       data=_trails(traces, paths, t))
               for t in times[chosen(len(times))]]
     last = [name.split(".")[-1] for name in every[0].model.parameters()]
     short = full.split(".")[-1] if last.count(full.split(".")[-1]) == 1 else full
     titles = _two_titles(every[0].model, full, short)
     axis = lambda k, range: AXIS | dict(title=axis_title(titles[k]), range=range, showgrid=False)
-    fig = base_figure([_hills(across, up, height, min(s.loglik for s in every)), *frames[0].data], height=480,
+    fig = base_figure([_hills(across, up, height, min(s.loglik for s in every)), *frames[0].data],
+                  height=480,
                   xaxis=axis(0, seen_range(across, np.isfinite(height).any(0))),
                   yaxis=axis(1, seen_range(up, np.isfinite(height).any(1))))
     return with_slider(fig, frames)

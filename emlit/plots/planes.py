@@ -26,7 +26,8 @@ def _gaussians(mixture):
     first = 0
     for block in mixture_of(mixture, "mixture").components:
         if hasattr(block, "mean") and (hasattr(block, "cov") or hasattr(block, "std")):
-            yield from ((first + k, m, c) for k, (m, c) in enumerate(zip(block.mean, _covariances(block))))
+            yield from ((first + k, m, c)
+                        for k, (m, c) in enumerate(zip(block.mean, _covariances(block))))
         first += block.n_components
 
 # %% ../../nbs/inside_plots_planes.ipynb #9c10f897
@@ -35,7 +36,8 @@ def _covariances(block):
     K, d = np.shape(block.mean)
     if hasattr(block, "std"): return np.square(block.std)[:, :, None] * np.eye(d)
     cov = np.asarray(block.cov)
-    if block.structure in ("spherical", "tied_spherical"): cov = cov[..., None] * np.ones(d) # now as diag or tied_diag
+    # now as diag or tied_diag
+    if block.structure in ("spherical", "tied_spherical"): cov = cov[..., None] * np.ones(d)
     if block.structure not in ("full", "tied"): cov = cov[..., None] * np.eye(d)
     return np.broadcast_to(cov, (K, d, d))
 
@@ -43,7 +45,8 @@ def _covariances(block):
 def _ellipse(mean, cov, distance, n=61):
     "n points whose Mahalanobis distance from the mean is `distance`; the last is the first again."
     angle = np.linspace(0, 2 * np.pi, n)
-    return mean + distance * np.stack([np.cos(angle), np.sin(angle)], axis=-1) @ np.linalg.cholesky(cov).T
+    return (mean + distance * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+            @ np.linalg.cholesky(cov).T)
 
 # %% ../../nbs/inside_plots_planes.ipynb #8c16c923
 def _normal_in_plane(mixture, x):
@@ -69,7 +72,8 @@ def _alike(low, high):
 # %% ../../nbs/inside_plots_planes.ipynb #66caac82
 def _map(ax, low, high):
     "The axes of a picture of the plane: equal scales where the two spans are alike."
-    ax.set(xlabel="first column of x", ylabel="second column of x", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set(xlabel="first column of x", ylabel="second column of x", xlim=(low[0], high[0]),
+           ylim=(low[1], high[1]))
     if _alike(low, high): ax.set_aspect("equal")
 
 # %% ../../nbs/inside_plots_planes.ipynb #af003b5c
@@ -78,12 +82,15 @@ def plot_ellipses(
     x=None,           # (n, 2): points to draw
     ax=None,          # matplotlib axes to draw on; None makes some, with a legend
 ):                    # the axes
-    """The ellipses of each normal component at 1 and 2 standard deviations: the heavier, the more opaque; its number at its mean.
+    """The ellipses of each normal component at 1 and 2 standard deviations: the heavier, the more
+    opaque; its number at its mean.
 
     Points have the colours of their components, mixed by the responsibilities.
-    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data
+    that do not fit."""
     mixture, x = mixture_and_rows(mixture, x)
-    draws, looks, heaviest = _normal_in_plane(mixture, x), looks_of(mixture.n_components), mixture.weights.max()
+    draws, looks, heaviest = (_normal_in_plane(mixture, x), looks_of(mixture.n_components),
+                              mixture.weights.max())
     with style():
         own, ax = ax is None, axes_for(ax, figsize=(5, 4.4))
         if x is not None: _scatter(ax, mixture, x)
@@ -92,9 +99,12 @@ def plot_ellipses(
             for distance in (1, 2):
                 ax.add_patch(plt.Polygon(_ellipse(mean, cov, distance), color=a.colour, linewidth=0,
                                          alpha=0.25 * mixture.weights[k] / heaviest))
-                ax.plot(*_ellipse(mean, cov, distance).T, color=a.colour, linestyle=a.dash, linewidth=1.4)
-            ax.plot(*mean, color=a.colour, linestyle=a.dash, marker=a.marker, markersize=12, markeredgecolor="white", label=a.name)
-            ax.text(*mean, str(k), color="white", fontsize=7, ha="center", va="center", clip_on=True)
+                ax.plot(*_ellipse(mean, cov, distance).T, color=a.colour, linestyle=a.dash,
+                        linewidth=1.4)
+            ax.plot(*mean, color=a.colour, linestyle=a.dash, marker=a.marker, markersize=12,
+                    markeredgecolor="white", label=a.name)
+            ax.text(*mean, str(k), color="white", fontsize=7, ha="center", va="center",
+                    clip_on=True)
         _map(ax, *extent_of(draws, x))
         if own: legend_above(ax, own)
     return ax
@@ -107,7 +117,8 @@ def _grid(mixture, low, high, n):
     return across, up, weighted_densities(mixture, places.reshape(-1, 2)).sum(1).reshape(n, n)
 
 # %% ../../nbs/inside_plots_planes.ipynb #fe6aaa9a
-_BLUES = ["#F3F6FA", "#E6ECF4", "#D8E2EE", "#C9D6E8", "#B8C9E0", "#A5BAD8", "#90AACF", "#7A98C4"] # from low to high
+# from low to high
+_BLUES = ["#F3F6FA", "#E6ECF4", "#D8E2EE", "#C9D6E8", "#B8C9E0", "#A5BAD8", "#90AACF", "#7A98C4"]
 
 # %% ../../nbs/inside_plots_planes.ipynb #c27d00fd
 def plot_contours(
@@ -117,14 +128,15 @@ def plot_contours(
 ):                    # the axes
     """Contours of the density of a mixture; from each to the next it doubles.
 
-    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data that do not fit,
-    or lie so far off that there is nothing to see."""
+    Raises TypeError for what is not a Mixture or no Axes, ValueError for other dimensions and data
+    that do not fit, or lie so far off that there is nothing to see."""
     mixture, x = mixture_and_rows(mixture, x)
     draws = draws_of(mixture, 2, x)
     low, high = extent_of(draws, x)
     across, up, height = _grid(mixture, low, high, 121)
     if height.max() < 1e-300:
-        what = "mixture must have components nearer to each other" if x is None else "x must lie nearer to the mixture"
+        what = ("mixture must have components nearer to each other" if x is None
+                else "x must lie nearer to the mixture")
         raise ValueError(f"{what}: its density is 0 all over the picture")
     with style():
         ax = axes_for(ax, figsize=(5, 4.2))
@@ -137,14 +149,16 @@ def plot_contours(
 
 # %% ../../nbs/inside_plots_planes.ipynb #d2074771
 def _ovals(model, n):
-    "The two ellipses of each normal component, one trace a component: the heavier, the more opaque."
+    """The two ellipses of each normal component, one trace a component: the heavier, the more
+    opaque."""
     looks, heaviest, gap = looks_of(model.n_components), model.weights.max(), [[np.nan, np.nan]]
     for k, mean, cov in _gaussians(model):
         loops = np.concatenate([_ellipse(mean, cov, 1, n), gap, _ellipse(mean, cov, 2, n)])
         red, green, blue = (int(looks[k].colour[i:i + 2], 16) for i in (1, 3, 5))
         fill = f"rgba({red},{green},{blue},{0.2 * model.weights[k] / heaviest:.3f})"
         line = dict(color=looks[k].colour, width=2, dash=looks[k].plotly_dash, shape="spline")
-        yield component_line(*loops.T, legend_name(k), line, fill="toself", fillcolor=fill, hoverinfo="skip")
+        yield component_line(*loops.T, legend_name(k), line, fill="toself", fillcolor=fill,
+                             hoverinfo="skip")
 
 # %% ../../nbs/inside_plots_planes.ipynb #b5f753aa
 def _centres(model):
@@ -152,19 +166,23 @@ def _centres(model):
     k, means, _ = zip(*_gaussians(model))
     x, y = np.transpose(means)
     looks = [look(i, model.n_components) for i in k]
-    return go.Scatter(x=in_digits(x), y=in_digits(y), mode="markers", showlegend=False, text=[a.name for a in looks],
+    return go.Scatter(x=in_digits(x), y=in_digits(y), mode="markers", showlegend=False,
+                      text=[a.name for a in looks],
                       hovertemplate="%{text}: mean (%{x}, %{y})<extra></extra>",
-                      marker=dict(color=[a.colour for a in looks], symbol=[symbol_of(i) for i in k], size=13, opacity=1,
+                      marker=dict(color=[a.colour for a in looks], symbol=[symbol_of(i) for i in k],
+                                  size=13, opacity=1,
                                   line=dict(color="white", width=1.5)))
 
 # %% ../../nbs/inside_plots_planes.ipynb #c75f0f26
 def _growth(times, logliks, t):
     "ℓ as far as iteration t: every value, or where they are many those that straight lines need."
     times, logliks = times[times <= t], logliks[times <= t]
-    few = few_points(times, logliks, 1e-3 * np.ptp(logliks)) if len(times) > 40 else range(len(times))
+    few = (few_points(times, logliks, 1e-3 * np.ptp(logliks)) if len(times) > 40
+           else range(len(times)))
     x, y = _broken_between(times, logliks, few)
     marks = dict(color=INK, size=[0] * (len(x) - 1) + [9], opacity=1, line=dict(width=0))
-    return go.Scatter(x=x, y=y, xaxis="x2", yaxis="y2", mode="lines+markers", showlegend=False, line=dict(color=INK, width=2),
+    return go.Scatter(x=x, y=y, xaxis="x2", yaxis="y2", mode="lines+markers", showlegend=False,
+                      line=dict(color=INK, width=2),
                       marker=marks, connectgaps=False, hovertemplate="ℓ = %{y}<extra></extra>")
 
 def _broken_between(times, logliks, few):
@@ -172,14 +190,16 @@ def _broken_between(times, logliks, few):
     few = sorted({*few, *(j for g in gap_places(times).tolist() for j in (g - 1, g))})
     x, y = broken(np.arange(len(few)), logliks[few])
     x, y = [int(times[j]) for j in few], [float(f"{v:.8g}") for v in logliks[few]]
-    for at in reversed([i for i, j in enumerate(few) if j in set(gap_places(times).tolist())]): x.insert(at, None), y.insert(at, None)
+    for at in reversed([i for i, j in enumerate(few) if j in set(gap_places(times).tolist())]):
+        x.insert(at, None), y.insert(at, None)
     return x, y
 
 # %% ../../nbs/inside_plots_planes.ipynb #2a84c5fd
 def _cloud(x, look):
     "Points in the plane."
     across, up = (in_digits(v) for v in x.T)
-    return go.Scatter(look, x=across, y=up, mode="markers", showlegend=False, hoverinfo="skip").update(
+    return go.Scatter(look, x=across, y=up, mode="markers", showlegend=False,
+                      hoverinfo="skip").update(
         marker=dict(size=6, opacity=0.7))
 
 # %% ../../nbs/inside_plots_planes.ipynb #443ebab1
@@ -188,42 +208,54 @@ def _plane_over_path(fig, low, high, times, logliks):
     room = max(0.1 * np.ptp(logliks), 1e-6 * max(np.abs(logliks)))
     scale = dict(scaleanchor="x", scaleratio=1) if _alike(low, high) else {}
     return fig.update_layout(
-        xaxis=AXIS | dict(title=axis_title("first column of x"), range=in_digits([low[0], high[0]])),
-        yaxis=AXIS | scale | dict(title=axis_title("second column of x"), range=in_digits([low[1], high[1]]), domain=[0.35, 1]),
-        xaxis2=AXIS | dict(title=axis_title("iteration t"), range=[-0.02 * float(times[-1]) - 0.3, 1.02 * float(times[-1]) + 0.3],
+        xaxis=AXIS | dict(title=axis_title("first column of x"),
+                          range=in_digits([low[0], high[0]])),
+        yaxis=AXIS | scale | dict(title=axis_title("second column of x"),
+                                  range=in_digits([low[1], high[1]]), domain=[0.35, 1]),
+        xaxis2=AXIS | dict(title=axis_title("iteration t"),
+                            range=[-0.02 * float(times[-1]) - 0.3, 1.02 * float(times[-1]) + 0.3],
                             anchor="y2"),
-        yaxis2=AXIS | dict(title=axis_title("ℓ, nats"), range=in_digits([min(logliks) - room, max(logliks) + room]),
+        yaxis2=AXIS | dict(title=axis_title("ℓ, nats"),
+                            range=in_digits([min(logliks) - room, max(logliks) + room]),
                             domain=[0, 0.2], anchor="x2"))
 
 # %% ../../nbs/inside_plots_planes.ipynb #c30f5030
 def ellipse_steps(
-    trace, # a Trace, a sequence of Steps, or a fitted estimator, of a Mixture of two dimensions with normal components
+    trace, # a Trace, a sequence of Steps, or a fitted estimator; of normal components in the plane
     x,     # (n, 2): the data
 ):         # a plotly figure
-    """Points and ellipses (1 and 2 standard deviations) by iteration, and the log-likelihood that grows with them.
+    """Points and ellipses (1 and 2 standard deviations) by iteration, and the log-likelihood that
+    grows with them.
 
     At most 400 points and 15 iterations are drawn.
-    Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a trace of a Mixture, ValueError for other dimensions and data
+    that do not fit."""
     every = mixture_steps(trace)
     climb = climb_of(trace)
     steps = [every[i] for i in chosen(len(every))]
     x, K = rows_of(steps[0].model, x), steps[0].model.n_components
     low, high = extent_of(np.concatenate([_normal_in_plane(s.model, x) for s in steps]), x)
     seen, n = evenly(x, 400 if K <= 4 else 250 if K <= 8 else 150), 33 if K <= 4 else 21
-    parts = [[go.Scatter(marker=shaded(s.model, seen)), *_ovals(s.model, n), _centres(s.model), _growth(*climb, s.t)]
+    parts = [[go.Scatter(marker=shaded(s.model, seen)), *_ovals(s.model, n), _centres(s.model),
+              _growth(*climb, s.t)]
              for s in steps]
-    frames = [go.Frame(name=str(s.t), traces=list(range(len(p))), data=p, layout=dict(title=loglik_title(s)))
+    frames = [go.Frame(name=str(s.t), traces=list(range(len(p))), data=p,
+                       layout=dict(title=loglik_title(s)))
               for s, p in zip(steps, parts)]
-    fig = base_figure([_cloud(seen, parts[0][0]), *parts[0][1:]], height=700, **head_of(steps[0], K))
+    fig = base_figure([_cloud(seen, parts[0][0]), *parts[0][1:]], height=700,
+                      **head_of(steps[0], K))
     return with_slider(_plane_over_path(fig, low, high, *climb), frames, not_kept(every))
 
 # %% ../../nbs/inside_plots_planes.ipynb #49224cdc
 def _hilly(across, up, height):
     "The surface, darker where it is high, with lines along both axes."
-    lines = [dict(show=True, color="white", width=1, start=float(v[0]), end=float(v[-1]), size=float(np.ptp(v)) / 20)
+    lines = [dict(show=True, color="white", width=1, start=float(v[0]), end=float(v[-1]),
+                  size=float(np.ptp(v)) / 20)
              for v in (across, up)]
-    return go.Surface(x=in_digits(across), y=in_digits(up), z=in_digits(height), name="density", showscale=False, opacity=1,
-                      colorscale=[[0, "#DCE5F0"], [0.1, "#B8C9E0"], [1, "#2E5596"]], contours=dict(zip("xy", lines)),
+    return go.Surface(x=in_digits(across), y=in_digits(up), z=in_digits(height), name="density",
+                      showscale=False, opacity=1,
+                      colorscale=[[0, "#DCE5F0"], [0.1, "#B8C9E0"], [1, "#2E5596"]],
+                      contours=dict(zip("xy", lines)),
                       lighting=dict(ambient=0.85, diffuse=0.3, specular=0),
                       hovertemplate="(%{x:.2f}, %{y:.2f}): %{z:.4f}<extra></extra>")
 
@@ -242,15 +274,19 @@ def density_surface(
 ):                    # a plotly figure
     """The density of a mixture over the plane, as a surface to turn.
 
-    Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not fit."""
+    Raises TypeError for what is not a Mixture, ValueError for other dimensions and data that do not
+    fit."""
     mixture, x = mixture_and_rows(mixture, x)
     draws = draws_of(mixture, 2, x)
     across, up, height = _grid(mixture, *extent_of(draws, x), 61)
     points = [] if x is None else [_on_hills(mixture, evenly(x, 400))]
     side = dict(backgroundcolor="white", gridcolor="#DDDDDD", showspikes=False, nticks=6)
-    camera = dict(eye=dict(x=0.9, y=-1.4, z=1.0), center=dict(x=0, y=0, z=-0.06), projection=dict(type="orthographic"))
-    return base_figure([_hilly(across, up, height), *points], height=415, margin=dict(l=0, r=0, t=10, b=10),
+    camera = dict(eye=dict(x=0.9, y=-1.4, z=1.0), center=dict(x=0, y=0, z=-0.06),
+                  projection=dict(type="orthographic"))
+    return base_figure([_hilly(across, up, height), *points], height=415,
+                   margin=dict(l=0, r=0, t=10, b=10),
                    dragmode="turntable", showlegend=False,
-                   scene=dict(xaxis=side | dict(title="column 1"), yaxis=side | dict(title="column 2"),
+                   scene=dict(xaxis=side | dict(title="column 1"),
+                              yaxis=side | dict(title="column 2"),
                               zaxis=side | dict(title="", nticks=4), camera=camera,
                               aspectmode="manual", aspectratio=dict(x=1, y=1, z=0.7)))

@@ -22,7 +22,8 @@ def mixture_of(
     "The mixture that was given, or that a trace or a fitted estimator ends with."
     model = as_model(model) # an estimator knows what was set by hand
     if all(hasattr(model, a) for a in ("weights", "components", "responsibilities")): return model
-    raise TypeError(f"{name} must be a Mixture, or a Trace or a fitted estimator of one; got an object of type {type(model).__name__}")
+    raise TypeError(f"{name} must be a Mixture, or a Trace or a fitted estimator of one; got an "
+                    f"object of type {type(model).__name__}")
 
 def _is_trace(trace): return hasattr(trace, "steps") and hasattr(trace, "model")
 
@@ -53,7 +54,8 @@ def mixture_steps(
     steps = steps_of(trace)
     sizes = sorted({mixture_of(s.model, "trace.model").n_components for s in steps})
     if len(sizes) == 1: return steps
-    raise ValueError(f"trace must be of one model; its steps have {' and '.join(map(str, sizes))} components")
+    raise ValueError(f"trace must be of one model; its steps have {' and '.join(map(str, sizes))} "
+                     "components")
 
 # %% ../../nbs/inside_plots_reading.ipynb #20eaa601
 def by_label(
@@ -81,7 +83,8 @@ def broken(
 ) -> tuple: # both as arrays, with nan in the gaps
     "The same, with a row of nan in each gap: there lines break."
     at = gap_places(t)
-    return np.insert(np.asarray(t, float), at, np.nan), np.insert(np.asarray(values, float), at, np.nan, axis=0)
+    return (np.insert(np.asarray(t, float), at, np.nan),
+            np.insert(np.asarray(values, float), at, np.nan, axis=0))
 
 # %% ../../nbs/inside_plots_reading.ipynb #f706a835
 def not_kept(
@@ -100,7 +103,8 @@ def climb_of(
     "t and ℓ_t, of every iteration that the trace knows of."
     trace = getattr(trace, "trace_", trace)
     steps, logliks = steps_of(trace), getattr(trace, "logliks", ())
-    if len(logliks) == steps[-1].t + 1: return np.arange(len(logliks)), np.asarray(logliks) # also of models not kept
+    # also of models not kept
+    if len(logliks) == steps[-1].t + 1: return np.arange(len(logliks)), np.asarray(logliks)
     return np.array([s.t for s in steps]), np.array([s.loglik for s in steps])
 
 # %% ../../nbs/inside_plots_reading.ipynb #089263ea
@@ -108,7 +112,7 @@ def full_name(
     model,     # anything with parameters()
     name: str, # a parameter, perhaps in short
 ) -> str:
-    "The full name of a parameter, which may be given short where that is clear: \"p\" for \"components[0].p\"."
+    'The full name of a parameter that may be given in short: "p" for "components[0].p".'
     if not isinstance(name, str): raise TypeError(f"name must be a string; got {name!r}")
     full = list(model.parameters())
     found = [f for f in full if name in (f, f.split(".")[-1])]
@@ -132,7 +136,8 @@ def owner_of(
     model,     # a Mixture, or another model
     name: str, # a parameter's full name
 ) -> tuple:    # block or None, number, name
-    "Of a parameter: the block it belongs to, how many components stand before it, and its short name."
+    """Of a parameter: the block it belongs to, how many components stand before it, and its short
+    name."""
     if not name.startswith("components["): return None, 0, name
     i, short = int(name[len("components["):name.index("]")]), name.split(".")[-1]
     return model.components[i], sum(b.n_components for b in model.components[:i]), short
@@ -162,10 +167,13 @@ def entries_of(
     name: str,    # one of its parameters
     shape: tuple, # of what one component has of it
 ) -> list:        # pairs (place, label)
-    """The numbers that one component has of a parameter, of this shape: the place of each in the array, and its label.
+    """The numbers that one component has of a parameter, of this shape: the place of each in the
+    array, and its label.
 
-    Labels go by row and column, of tables side by side by column and category; of a symmetric matrix there is one half."""
-    places = [place for place in np.ndindex(*shape) if not _is_square(block, name) or place[0] <= place[1]]
+    Labels go by row and column, of tables side by side by column and category; of a symmetric
+    matrix there is one half."""
+    places = [place for place in np.ndindex(*shape) if not _is_square(block, name)
+              or place[0] <= place[1]]
     sizes = getattr(block, "sizes", ()) # of tables of probabilities, one for each column
     apart = [(j, c) for j, size in enumerate(sizes) for c in range(size)]
     several = len(sizes) > 1 and shape == (len(apart),)
@@ -188,7 +196,8 @@ def numbers_of(
     for i, block in enumerate(mixture.components):
         for name, value in block.parameters().items():
             full = f"[{i}].{name}" if several else name
-            rows = np.array([value] * block.n_components if is_shared(block, name) else value, float)
+            rows = np.array([value] * block.n_components if is_shared(block, name) else value,
+                            float)
             for place, label in entries_of(block, name, rows.shape[1:]):
                 yield Number(full, full[:-len(name)] + label, first, rows[(slice(None), *place)])
         first += block.n_components
@@ -197,7 +206,8 @@ def numbers_of(
 def panels_of(
     mixtures, # of the same form, such as those of a path
 ) -> list:    # of lists of numbers' places in `numbers_of`
-    "Which numbers go side by side: those of one parameter, of which none is more than 5 times as large as another."
+    """Which numbers go side by side: those of one parameter, of which none is more than 5 times as
+    large as another."""
     every = [list(numbers_of(m)) for m in mixtures]
     size = np.max([[np.abs(n.values).max() for n in numbers] for numbers in every], axis=0)
     panels = []
@@ -215,7 +225,8 @@ def chosen(
     n: int,       # how many there are
     most: int=15, # how many may be shown
 ) -> list:
-    "At most `most` of the numbers 0 … n − 1: all, or ever farther apart, the first and the last among them."
+    """At most `most` of the numbers 0 … n − 1: all, or ever farther apart, the first and the last
+    among them."""
     if n <= most: return list(range(n))
     return sorted({0} | {round(v) for v in np.geomspace(1, n - 1, most - 1)})
 
