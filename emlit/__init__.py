@@ -1,6 +1,6 @@
 """emlit: the EM algorithm, derived step by step and ready for use.
 
-`import emlit` loads NumPy and SciPy only. The other modules, and the estimators, are loaded when they are first used."""
+`import emlit` loads NumPy alone; SciPy comes when something first needs it. The other modules, and the estimators, are loaded when they are first used."""
 __version__ = "0.1.0"
 
 import pkgutil as _pkgutil

@@ -9,9 +9,9 @@ __all__ = ['ThreeCoins', 'toss', 'Counts', 'update', 'log_joint', 'posterior', '
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, gammaln, xlog1py, xlogy
 
 from .checks import as_array, as_count, as_probabilities, as_rng, require
+from .foundations.lazy import expit, gammaln, xlog1py, xlogy
 
 # %% ../nbs/01_coins.ipynb #a5572381
 class ThreeCoins(NamedTuple):

@@ -29,7 +29,7 @@ each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def python(code): return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 def test_import_is_light():
-    heavy = "matplotlib", "plotly", "sklearn", "pandas", "fastcore", "nbdev", "IPython", "tqdm"
+    heavy = "scipy", "matplotlib", "plotly", "sklearn", "pandas", "fastcore", "nbdev", "IPython", "tqdm"
     assert python(f"import sys, emlit; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 def test_star_import_gives_every_public_name_and_nothing_else():

@@ -75,7 +75,7 @@ def test_readme_is_made_from_index():
 # ---------------------------------------------------------------- the package
 
 def test_import_is_light():
-    heavy = "('matplotlib', 'plotly', 'sklearn', 'pandas', 'IPython', 'fastcore', 'nbdev')"
+    heavy = "('scipy', 'matplotlib', 'plotly', 'sklearn', 'pandas', 'IPython', 'fastcore', 'nbdev')"
     code = f"import sys, emlit; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stdout.strip() == "[]"

@@ -10,7 +10,6 @@ import warnings
 from copy import copy
 
 import numpy as np
-from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import selection
 from ..acceleration import METHODS
 from ..checks import _array, as_count, as_dtype, as_engine, as_flag, as_sample_weight, as_tolerance
+from ..foundations.lazy import entr
 from ..sources.chunks import Chunks
 from ..sources.sampling import sample
 from ..families import _calm

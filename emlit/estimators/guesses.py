@@ -10,10 +10,10 @@ __all__ = ['RECIPES', 'guess', 'soft', 'with_gaps_filled', 'sketches', 'together
 from functools import partial
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..checks import as_sample_weight
 from ..families import Degenerate, _over_rows
+from ..foundations.lazy import linear_sum_assignment
 from ..missing import filled
 from ..mixture import Mixture
 from ..starts import _standardised, kmeans, kmeans_plus_plus, random_points, random_responsibilities, sketch, start

@@ -8,8 +8,8 @@ __all__ = ['spread', 'fraction', 'like', 'Beta', 'BetaOfTrials', 'Dirichlet', 'G
 
 # %% ../../nbs/inside_conjugate.ipynb #56f52184
 import numpy as np
-from scipy.special import xlog1py, xlogy
 
+from ..foundations.lazy import xlog1py, xlogy
 from ..foundations.statistics import Moments, Stats
 
 # %% ../../nbs/inside_conjugate.ipynb #b9a201b7

@@ -9,12 +9,12 @@ __all__ = ['Exponential', 'gamma_shape', 'inverse_digamma', 'log_gamma', 'Gamma'
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
 
 from .conjugate import GammaOfRate, InverseGammaOfScale
 from .family import Univariate
 from ..foundations.arrays import log_of, over_rows, set_fields, sum_columns, times
 from ..foundations.errors import Degenerate
+from ..foundations.lazy import digamma, gammaln, polygamma
 from ..foundations.reading import as_array, as_positive, as_rng, require, same_shape
 from ..foundations.statistics import Stats, divide, refuse_collapse, refuse_negative, with_prior
 

@@ -8,12 +8,12 @@ __all__ = ['cov_shapes', 'as_structure', 'covariance_of', 'log_normal', 'inverse
 
 # %% ../../nbs/inside_covariance.ipynb #1692be27
 import numpy as np
-from scipy.linalg.lapack import dtrtri
 
 from ..engine import cancellation, e_step_kernel, precisions, score_kernel
 from .constraints import as_factor
 from ..foundations.arrays import each_column
 from ..foundations.errors import Degenerate
+from ..foundations.lazy import dtrtri
 from ..foundations.reading import as_array, as_columns, require
 
 # %% ../../nbs/inside_covariance.ipynb #e8e352ad

@@ -9,13 +9,13 @@ __all__ = ['Bernoulli', 'Binomial', 'Poisson', 'Geometric']
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln
 
 from .conjugate import Beta, BetaOfTrials, GammaOfCounts
 from .constraints import share_sizes
 from .family import Univariate
 from .rounds import RoundsGiven, as_tosses, as_totals
 from ..foundations.arrays import log_not, log_of, over_rows, set_fields, sum_columns, times
+from ..foundations.lazy import gammaln
 from ..foundations.reading import as_array, as_probabilities, as_rng, require
 from ..foundations.statistics import Stats, divide, refuse_negative, with_prior
 

@@ -9,13 +9,13 @@ __all__ = ['Categorical', 'Multinomial']
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import gammaln
 
 from .conjugate import Dirichlet
 from .constraints import side_by_side, simplex_moves
 from .family import Family, Univariate
 from .rounds import as_totals, grows
 from ..foundations.arrays import frozen_array, log_of, over_rows, set_fields, times
+from ..foundations.lazy import gammaln
 from ..foundations.reading import as_array, as_columns, as_count, as_distribution, as_rng, check_columns, require
 from ..foundations.statistics import Stats, divide, proportions, refuse_negative, with_prior
 

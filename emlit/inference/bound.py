@@ -7,10 +7,10 @@ __all__ = ['weighted_sum', 'entropy', 'q_function', 'elbo', 'kl']
 
 # %% ../../nbs/02_bound.ipynb #c58b3610
 import numpy as np
-from scipy.special import entr, rel_entr
 
 from ..checks import as_distribution, as_fitted, as_sample_weight, counting
 from ..families import _calm
+from ..foundations.lazy import entr, rel_entr
 
 # %% ../../nbs/02_bound.ipynb #9584dc3f
 def weighted_sum(terms, sample_weight): # (n, K), (n,)

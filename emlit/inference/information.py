@@ -8,9 +8,9 @@ __all__ = ['NOTHING', 'louis', 'oakes', 'map_derivative', 'complete_information'
 
 # %% ../../nbs/14_uncertainty.ipynb #f4bc325f
 import numpy as np
-from scipy.linalg import eigh
 
 from ..foundations.arrays import over_rows
+from ..foundations.lazy import eigh
 from .tangent import derivative, second_derivatives
 from ..mixture import log_normalise
 

@@ -7,9 +7,9 @@ __all__ = ['permute', 'canonical', 'match', 'aligned']
 
 # %% ../../nbs/inside_labels.ipynb #722d80cd
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..foundations.arrays import calm, over_rows
+from ..foundations.lazy import linear_sum_assignment
 from ..foundations.reading import as_array
 from ..mixture import Mixture, as_mixture, mixture_and_data
 

@@ -9,8 +9,8 @@ __all__ = ['in_words', 'normal_quantile', 'StandardErrors', 'report', 'checked_r
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
+from ..foundations.lazy import ndtri
 from ..foundations.reading import as_array
 from .information import NOTHING, missing_fractions, spectrum
 from .tangent import raveled, unraveled

@@ -7,10 +7,10 @@ __all__ = ['aic', 'bic', 'icl']
 
 # %% ../../nbs/10_selection.ipynb #39d7c455
 import numpy as np
-from scipy.special import entr
 
 from ..checks import as_count, as_fitted, as_sample_weight
 from ..families import _calm
+from ..foundations.lazy import entr
 from ..mixture import Mixture, observations
 
 # %% ../../nbs/10_selection.ipynb #ae070d6b

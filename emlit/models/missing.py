@@ -10,13 +10,13 @@ __all__ = ['log_joint', 'expected', 'statistics', 'regression', 'means_given', '
 from functools import singledispatch
 
 import numpy as np
-from scipy.special import digamma
 
 from ..checks import as_array, as_dtype, as_engine, as_rng, as_sample_weight, counting, require
 from ..families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Gamma,
                             Geometric, Moments, Multinomial, MultivariateNormal, Normal, Poisson, Stats,
                             Uniform, _as_columns, _calm, _moments, _over_rows)
 from ..foundations.batch import as_labels, patterns
+from ..foundations.lazy import digamma
 from .mixture import Expectation, Mixture, as_mixture, log_normalise, mixture_and_data
 
 # %% ../../nbs/15_missing.ipynb #5e7205a2

@@ -9,11 +9,11 @@ __all__ = ['Prior']
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.special import xlog1py, xlogy
 
 from ..checks import as_array, require
 from ..families import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats)
+from ..foundations.lazy import xlog1py, xlogy
 
 # %% ../../nbs/17_priors.ipynb #3ef80223
 def _spread(value, shape, name):
