@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 
 from .acceleration import Accelerator, Coordinates
-from .loop import _given
 from .stopping import _stop
 from ..mixture import Mixture, _estimated
+from ..sources.source import given
 
 # %% ../../nbs/inside_diagnosis.ipynb #2d0dd2c2
 def _some_rows(source, most):
@@ -107,7 +107,7 @@ def _parted(model, pair, known, for_e, x, w):
     "The E-step with the two components parted by labels."
     labels = _halves(model, x, pair, w, for_e.get("missing"))
     if known is not None: labels = np.where(known >= 0, known, labels)
-    return model.e_step(x, **for_e | _given(sample_weight=w, labels=labels))
+    return model.e_step(x, **for_e | given(sample_weight=w, labels=labels))
 
 # %% ../../nbs/inside_diagnosis.ipynb #d6f5a8b1
 def _alike(em_map, model, enough, steps=30, near=_ALIKE, t=0):

@@ -6,17 +6,13 @@
 __all__ = ['Step', 'em', 'remaining_gain', 'convergence_rate']
 
 # %% ../../nbs/03_em.ipynb #f7fc9e0c
-from functools import partial
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import as_count, as_dtype, as_fitted, as_flag, as_sample_weight
-from ..missing import as_labels
-from ..mixture import Mixture, frozen_names, observations
-from ..sources.fewer import Fewer
-from ..sources.source import as_source, refuse_empty
+from .beginning import begin
+from ..foundations.reading import as_count
 
 # %% ../../nbs/03_em.ipynb #9d7a3f7a
 class Step(NamedTuple):
@@ -33,71 +29,6 @@ def _steps(model, source, expectation, last, for_e, for_m):
         if t == last: return
         model = model.m_step(expectation, **for_m)
         expectation = source.at(t + 1).e_step(model, **for_e)
-
-# %% ../../nbs/03_em.ipynb #7e8c2b8d
-def _given(**options):
-    return {k: v for k, v in options.items() if v is not None}
-
-def _freezing(model, freeze):
-    "What m_step is told to hold still; an unknown name is refused."
-    # where nothing is frozen, the model need not know the word
-    nothing = isinstance(freeze, (tuple, list)) and not freeze
-    return {} if nothing else {"freeze": frozen_names(model, freeze)}
-
-# %% ../../nbs/03_em.ipynb #06392efd
-def _check_model(model):
-    "Refuse what has no E-step and M-step."
-    if isinstance(model, type):
-        raise TypeError("model must be a start; "
-                        f"got the class {model.__name__}")
-    if not (hasattr(model, "e_step") and hasattr(model, "m_step")):
-        raise TypeError("model must have e_step and m_step; "
-                        f"got an object of type {type(model).__name__}")
-
-def _first(model, source, for_e):
-    "The first E-step, and how many observations there are; refuse what is no model, or gives no finite ℓ."
-    _check_model(model)
-    first, n = source.counted_e_step(model, **for_e)
-    if np.isfinite(first.loglik): return first, n
-    raise ValueError("x must have a finite log-likelihood under the start; "
-                     f"got {first.loglik}")
-
-# %% ../../nbs/03_em.ipynb #01b14e79
-def _read_rows(model, missing, x, w, labels):
-    "Rows for later E-steps, which need not look for mistakes: the fields of `Rows`."
-    x = observations(model, x, w, missing)
-    if w is not None: w = as_sample_weight(w, len(x))
-    if labels is not None: labels = as_labels(labels, len(x), model.n_components)
-    return x, w, labels, type(model) is Mixture and labels is None and missing is None
-
-# %% ../../nbs/03_em.ipynb #3ef9c2b4
-def _squashing(model, source, for_e, squash, most):
-    "The source, or fewer rows in its place where these may do for later E-steps."
-    single = np.dtype(for_e.get("dtype", float)) != np.float64
-    whole = source.labels is not None or "missing" in for_e or single
-    if squash is None:
-        squash = not whole and most >= 20 and type(model) is Mixture and source.many
-    elif as_flag(squash, "squash") and whole:
-        raise ValueError("squash must be None or False where labels are known, values "
-                         "are missing or dtype is float32; got True")
-    return Fewer(source) if squash else source
-
-# %% ../../nbs/03_em.ipynb #c3b589b0
-def _begin(model, x, freeze, prior, squash=None, most=0, sample_weight=None, labels=None, **for_e):
-    """The model that is meant, the source of data, the first E-step, how many
-    observations there are, and what later E-steps and M-steps are told.
-
-    most: iterations."""
-    model, x, told = as_fitted(model, x, sample_weight)
-    source, for_e = as_source(x, sample_weight, labels), told | _given(**for_e)
-    if "dtype" in for_e: for_e["dtype"] = as_dtype(for_e["dtype"])
-    missing = for_e.get("missing")
-    if isinstance(missing, str) and missing == "em": refuse_empty(source)
-    first, n = _first(model, source, for_e)
-    if isinstance(model, Mixture): source = source.prepared(partial(_read_rows, model, missing))
-    source = _squashing(model, source, for_e, squash, most)
-    for_m = _freezing(model, freeze) | _given(prior=prior)
-    return model, source, first, n, for_e, for_m
 
 # %% ../../nbs/03_em.ipynb #e51e0f1a
 def em(
@@ -124,10 +55,9 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977),
     section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    model, source, first, _, for_e, for_m = _begin(
-        model, x, freeze, prior, squash, sample_weight=sample_weight,
-        labels=labels, missing=missing, dtype=dtype, engine=engine)
-    return _steps(model, source, first, last, for_e, for_m)
+    run = begin(model, x, freeze, prior, squash, sample_weight=sample_weight,
+                labels=labels, missing=missing, dtype=dtype, engine=engine)
+    return _steps(run.model, run.source, run.first, last, run.for_e, run.for_m)
 
 # %% ../../nbs/03_em.ipynb #8f8f6eb8
 def remaining_gain(

@@ -16,10 +16,10 @@ import numpy as np
 from ..checks import _shown, as_array, as_model, as_tolerance
 from ..sources.chunks import Chunks
 from ..sources.parts import contribution, count_rows, load, refuse_array
-from ..sources.source import part_e_step
+from ..sources.source import given, part_e_step
 from ..families import Degenerate
 from .fitting import _log_prior
-from .loop import _check_model, _freezing, _given
+from .beginning import check_model, freezing
 from ..mixture import Mixture, _NO_DATA, _estimated
 
 # %% ../../nbs/16b_online.ipynb #534d407d
@@ -64,7 +64,7 @@ def _told(model, freeze, missing):
     if missing is not None and missing != "em":
         raise ValueError("missing must be None or 'em'; "
                          f"got {_shown(missing)}")
-    return _given(missing=missing), _freezing(model, freeze)
+    return given(missing=missing), freezing(model, freeze)
 
 def _learned(model, stats, for_m):
     "The M-step; Degenerate for a weight of 0, which later rows cannot raise."
@@ -94,10 +94,10 @@ def incremental_em(
     incremental, sparse, and other variants (1998), section 3."""
     if not isinstance(chunks, Chunks):
         raise TypeError(f"chunks must be Chunks; got {_shown(chunks)}")
-    _check_model(model := as_model(model))
+    check_model(model := as_model(model))
     _log_prior(prior) # which refuses what is no prior
     for_e, for_m = _told(model, freeze, missing)
-    for_m |= _given(prior=prior)
+    for_m |= given(prior=prior)
     return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))
 
 # %% ../../nbs/16b_online.ipynb #f21732bc
@@ -156,7 +156,7 @@ class Stream:
 
     def __post_init__(self):
         object.__setattr__(self, "model", as_model(self.model))
-        _check_model(self.model)
+        check_model(self.model)
         _as_step(self.step)
         _told(self.model, self.freeze, self.missing)
         object.__setattr__(self, "hold", _as_hold(self.hold, self.model))

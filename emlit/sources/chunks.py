@@ -9,7 +9,7 @@ __all__ = ['Chunks']
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ..checks import _shown, as_rng
+from ..foundations.reading import as_rng, shown
 from .parts import (added, applied, as_jobs, both, check_parts, contribution,
                                  in_processes, sliced)
 from .source import Source
@@ -31,7 +31,7 @@ class Chunks(Source):
         as_jobs(self.n_jobs)
         if self.read is None or callable(self.read): return
         raise TypeError("read must be a function of a part; "
-                        f"got {_shown(self.read)}")
+                        f"got {shown(self.read)}")
 
     def __repr__(self):
         jobs = "" if self.n_jobs is None else f", n_jobs={self.n_jobs}"

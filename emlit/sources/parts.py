@@ -12,8 +12,8 @@ from pickle import PicklingError
 
 import numpy as np
 
-from ..checks import _array, _shown, as_array, as_count, as_sample_weight
-from ..families import Degenerate
+from ..foundations.errors import Degenerate
+from ..foundations.reading import as_array, as_count, as_sample_weight, read_array, shown
 
 # %% ../../nbs/inside_parts.ipynb #d05aba34
 def pair(part) -> tuple:
@@ -21,10 +21,10 @@ def pair(part) -> tuple:
     twofold = isinstance(part, tuple) and len(part) == 2
     x, w = part if twofold else (part, None)
     rows = hasattr(x, "__len__") and not isinstance(x, (str, bytes, dict))
-    if np.ma.is_masked(x) or hasattr(x, "toarray"): _array(x) # which refuses it
+    if np.ma.is_masked(x) or hasattr(x, "toarray"): read_array(x) # which refuses it
     if rows and not isinstance(x, tuple): return x, w
     raise TypeError("a part must be x, an array of rows, or "
-                    f"(x, sample_weight); got {_shown(part)}")
+                    f"(x, sample_weight); got {shown(part)}")
 
 def load(
     read, # part → x or (x, sample_weight); None: it is that
@@ -111,21 +111,21 @@ def refuse_array(parts, read=None):
                         "say Chunks.slices(x)")
     text = isinstance(parts, (str, bytes))
     if hasattr(parts, "__iter__") and not text: return
-    raise TypeError(f"parts must be a list of parts; got {_shown(parts)}")
+    raise TypeError(f"parts must be a list of parts; got {shown(parts)}")
 
 def check_parts(parts, read=None):
     "Raise TypeError for what is no list of parts, ValueError for an empty one."
     refuse_array(parts, read)
     if not hasattr(parts, "__len__"):
         raise TypeError("parts must be a list, which can be gone through "
-                        f"again and again; got {_shown(parts)}")
+                        f"again and again; got {shown(parts)}")
     if not len(parts): raise ValueError("parts must not be empty")
 
 # %% ../../nbs/inside_parts.ipynb #dcf88141
 def rows_of(x, w, rows) -> tuple:
     "The rows of one slice, and their weights or None."
     part = getattr(x, "iloc", x)[rows]
-    array = part if isinstance(part, np.ndarray) else _array(part)
+    array = part if isinstance(part, np.ndarray) else read_array(part)
     return array, None if w is None else w[rows]
 
 def refuse_unknown(x, shape):
@@ -146,7 +146,7 @@ def sliced(
     if len(shape) not in (1, 2):
         more = f" of shape {shape}" if shape else ""
         raise TypeError("x must be an array of shape (n,) or (n, d); "
-                        f"got {_shown(x)}{more}")
+                        f"got {shown(x)}{more}")
     refuse_unknown(x, shape)
     n, width = shape[0], int(np.prod(shape[1:]))
     if not n * width:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import _array, as_count, as_rng, as_sample_weight
+from ..foundations.reading import as_count, as_rng, as_sample_weight, read_array
 
 # %% ../../nbs/inside_sampling.ipynb #fcd556f7
 class Draw:
@@ -47,7 +47,7 @@ def draw(
 ) -> Draw:
     "The draw from one part; rows of weight 0 are left out."
     columns = list(x.columns) if hasattr(x, "columns") else None
-    x, w = _array(x), as_sample_weight(w, len(x))
+    x, w = read_array(x), as_sample_weight(w, len(x))
     keys = np.random.default_rng(seed).random(len(x))
     keys[w == 0] = np.inf
     least = np.argsort(keys)[:min(size, np.count_nonzero(w))]

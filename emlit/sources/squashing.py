@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import as_array, as_sample_weight, as_tolerance
-from ..families import _calm, _refuse_huge
+from ..foundations.arrays import calm
+from ..foundations.reading import as_array, as_sample_weight, as_tolerance
+from ..foundations.statistics import refuse_huge
 from .source import Rows, total_of_numbers
 
 # %% ../../nbs/12d_squashing.ipynb #5d000008
@@ -174,7 +175,7 @@ def kept_rows(x, w, cells, kept, size=2**16):
 # %% ../../nbs/12d_squashing.ipynb #5d00001e
 MOST_CELLS = 2**15 # cells
 
-@_calm
+@calm
 def squash(
     x,                  # (n,): numbers
     width,              # of a cell, in the units of x
@@ -188,7 +189,7 @@ def squash(
     not above 0, or so small that there would be more than 32768 cells.
     Source: DuMouchel et al., "Squashing flat files flatter", KDD (1999), for
     data that stand for more data; Gauss rules for the way they are found."""
-    x = _refuse_huge(as_array(x, "x", ndim=(1,)))
+    x = refuse_huge(as_array(x, "x", ndim=(1,)))
     width = as_tolerance(width, "width")
     if not width > 0: raise ValueError(f"width must be above 0; got {width}")
     w = as_sample_weight(sample_weight, len(x))
