@@ -15,7 +15,7 @@ import numpy as np
 from .acceleration import Accelerator, Coordinates, EMMap, METHODS
 from .diagnosis import (_SURE, _TWINS, _judge, _lasting_twins,
                                        _more_ahead, _why_degenerate)
-from .beginning import begin
+from .beginning import begin_run
 from .loop import Step, _EPS, _steps, convergence_rate
 from .stopping import (_CHANGED, _WHY, _harmless, _plateau,
                                       _stop, _watch)
@@ -226,7 +226,7 @@ def _silent_fit(
     "What `fit` does, without its warnings: for many runs, also in threads."
     tol, max_iter = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter")
     keep, log_prior = _as_keep(keep), _log_prior(prior)
-    model, source, first, n, for_e, for_m = begin(
+    model, source, first, n, for_e, for_m = begin_run(
         model, x, freeze, prior, squash, max_iter, sample_weight=sample_weight,
         labels=labels, missing=missing, dtype=dtype, engine=engine)
     em_map, why = EMMap(source, for_e, for_m, log_prior), _WHY + _CHANGED * (not source.in_memory)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .beginning import begin
+from .beginning import begin_run
 from ..foundations.reading import as_count
 
 # %% ../../nbs/03_em.ipynb #9d7a3f7a
@@ -55,8 +55,8 @@ def em(
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977),
     section 2."""
     last = None if max_iter is None else as_count(max_iter, "max_iter")
-    run = begin(model, x, freeze, prior, squash, sample_weight=sample_weight,
-                labels=labels, missing=missing, dtype=dtype, engine=engine)
+    run = begin_run(model, x, freeze, prior, squash, sample_weight=sample_weight,
+                    labels=labels, missing=missing, dtype=dtype, engine=engine)
     return _steps(run.model, run.source, run.first, last, run.for_e, run.for_m)
 
 # %% ../../nbs/03_em.ipynb #8f8f6eb8
