@@ -8,18 +8,23 @@ __all__ = ['STRUCTURES', 'inverted', 'precisions_cholesky', 'read_precisions', '
 # %% ../../nbs/inside_estimator_precisions.ipynb #94e2e8f4
 import numpy as np
 
-from .. import families
-from ..checks import as_array, require
 from ..families import MultivariateNormal
+from ..families.covariance import cov_shapes, factor
+from ..foundations.reading import as_array, require
 from .parameters import in_shape
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #53a64b0a
-def inverted(array, structure):
-    "Covariances from precisions, or the other way, in the shape of the structure."
+def inverted(
+    array,     # covariances, or precisions
+    structure, # as in `MultivariateNormal`
+) -> np.ndarray: # in the same shape
+    "Precisions from covariances, or the other way."
     return np.linalg.inv(array) if structure in ("full", "tied") else 1 / array
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #27bba1dc
-def precisions_cholesky(block):
+def precisions_cholesky(
+    block, # a MultivariateNormal
+) -> np.ndarray: # in the shape of its covariances
     "U with U Uᵀ = Σ⁻¹, upper triangular; or one over the standard deviations."
     if block.structure not in ("full", "tied"): return 1 / np.sqrt(block.cov)
     return block._inverse.swapaxes(-1, -2).copy() # Σ = L Lᵀ, and U = L⁻ᵀ
@@ -28,17 +33,27 @@ def precisions_cholesky(block):
 STRUCTURES = "full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #9e923244
-def read_precisions(value, structure, K, d):
-    "Covariances from the user's precisions. Raises ValueError for those that are not symmetric and positive definite."
-    P = in_shape(value, "precisions_init", families._cov_shapes(K, d)[structure])
+def _as_precision(matrix, name):
+    "Refuse a matrix that is not symmetric and positive definite."
+    if not np.allclose(matrix, matrix.T): raise ValueError(f"{name} must be symmetric")
+    least = np.linalg.eigvalsh(matrix)[0]
+    if not least > 0:
+        raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {least:.6g}")
+
+def read_precisions(
+    value,     # what the user gave
+    structure, # as in `MultivariateNormal`
+    K,         # components
+    d,         # columns
+) -> np.ndarray: # in the same shape
+    "Covariances from the user's precisions. Raises ValueError for those that cannot be."
+    P = in_shape(value, "precisions_init", cov_shapes(K, d)[structure])
     if structure not in ("full", "tied"):
-        if not np.all(P > 0): raise ValueError(f"precisions_init must be positive; the smallest is {P.min():g}")
+        if not np.all(P > 0):
+            raise ValueError(f"precisions_init must be positive; the smallest is {P.min():g}")
         return 1 / P
     for k, matrix in enumerate(P.reshape(-1, d, d)):
-        name = "precisions_init" if structure == "tied" else f"precisions_init[{k}]"
-        if not np.allclose(matrix, matrix.T): raise ValueError(f"{name} must be symmetric")
-        least = np.linalg.eigvalsh(matrix)[0]
-        if not least > 0: raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {least:.6g}")
+        _as_precision(matrix, "precisions_init" if structure == "tied" else f"precisions_init[{k}]")
     cov = np.linalg.inv(P)
     return (cov + cov.swapaxes(-1, -2)) / 2
 
@@ -48,28 +63,39 @@ def _triangles(U, structure):
     for k, u in enumerate(U.reshape(-1, *U.shape[-2:])):
         if not (np.diagonal(u) > 0).all() or np.tril(u, -1).any() and np.triu(u, 1).any():
             name = "precisions_cholesky_" if structure == "tied" else f"precisions_cholesky_[{k}]"
-            raise ValueError(f"{name} must be a triangle with a diagonal above 0, U with U Uᵀ = Σ⁻¹; got\n{u}")
+            raise ValueError(f"{name} must be a triangle with a diagonal above 0, "
+                             f"U with U Uᵀ = Σ⁻¹; got\n{u}")
     R = np.linalg.qr(np.linalg.inv(U))[1]
     return (R * np.sign(np.diagonal(R, axis1=-2, axis2=-1))[..., None]).swapaxes(-1, -2)
 
-def from_precisions(U, structure):
-    "Covariances, and their factors or standard deviations, from precisions_cholesky_."
-    if structure in ("full", "tied"): L = _triangles(U, structure)
-    else:
-        require(U > 0, U, "precisions_cholesky_", "above 0")
-        L = 1 / U
-    with np.errstate(over="ignore", under="ignore"): cov = L @ L.swapaxes(-1, -2) if structure in ("full", "tied") else L**2
+def from_precisions(
+    U,         # precisions_cholesky_
+    structure, # as in `MultivariateNormal`
+) -> tuple:    # both in the shape of U
+    "Covariances, and their factors or standard deviations. Raises ValueError for a U that cannot be."
+    dense = structure in ("full", "tied")
+    if not dense: require(U > 0, U, "precisions_cholesky_", "above 0")
+    L = _triangles(U, structure) if dense else 1 / U
+    with np.errstate(over="ignore", under="ignore"): cov = L @ L.swapaxes(-1, -2) if dense else L**2
     require(np.isfinite(cov), cov, "the covariances that follow from precisions_cholesky_", "finite")
     return cov, L
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #1f0f47fb
-def normals_from(means, structure, precisions_cholesky_=None, covariances_=None):
-    "Normal components from the attributes of an estimator, of which one of the last two is given; errors name them."
+def normals_from(
+    means,                     # (K, d)
+    structure,                 # as in `MultivariateNormal`
+    precisions_cholesky_=None, # this, or
+    covariances_=None,         # that
+) -> MultivariateNormal:
+    "Normal components from the attributes of an estimator. Raises ValueError, which names them."
     means = as_array(means, "means_", ndim=(2,))
-    shape = families._cov_shapes(*means.shape)[structure]
-    if covariances_ is None: cov, L = from_precisions(in_shape(precisions_cholesky_, "precisions_cholesky_", shape), structure)
+    shape = cov_shapes(*means.shape)[structure]
+    if covariances_ is None:
+        U = in_shape(precisions_cholesky_, "precisions_cholesky_", shape)
+        cov, L = from_precisions(U, structure)
     else:
         cov = in_shape(covariances_, "covariances_", shape)
-        L = families._factor(cov, structure, "covariances_")
-    any_cov = np.broadcast_to(np.eye(means.shape[1]) if structure in ("full", "tied") else 1.0, shape)
+        L = factor(cov, structure, "covariances_")
+    unit = np.eye(means.shape[1]) if structure in ("full", "tied") else 1.0
+    any_cov = np.broadcast_to(unit, shape)
     return MultivariateNormal(means, any_cov, structure)._with(cov=cov, _scale=L)
