@@ -51,6 +51,7 @@ def theta(model): return np.concatenate([np.ravel(p) for v in model.parameters()
 
 @each_family
 @pytest.mark.parametrize("method", ["squarem", "anderson"])
+@pytest.mark.slow
 def test_monotone_feasible_and_never_below_plain_em(name, method):
     start, x = start_of(name), DATA[name]
     plain, fast = (fit(start, x, tol=1e-10, accelerate=a, max_iter=20_000) for a in (None, method))
@@ -91,6 +92,7 @@ def options(name, company):
 COMPANY = [(n, c) for c, names in {"prior": PRIORS, "labels": MODELS, "missing": WIDE, "all at once": [n for n in WIDE if n in PRIORS]}.items() for n in names]
 
 @pytest.mark.parametrize("name, company", COMPANY)
+@pytest.mark.slow
 def test_in_company_it_climbs_the_same_hill(name, company):
     start, (x, given) = start_of(name), options(name, company)
     plain = fit(start, x, tol=1e-9, max_iter=20_000, **given)
@@ -102,6 +104,7 @@ def test_in_company_it_climbs_the_same_hill(name, company):
         assert_allclose(fast.model.loglik(x, **{k: v for k, v in given.items() if k != "prior"}), fast.loglik, rtol=1e-10)
 
 @pytest.mark.parametrize("name", [*STRUCTURES, "normal", "normal columns"])
+@pytest.mark.slow
 def test_a_floor_that_is_not_touched_changes_nothing(name):
     from dataclasses import replace
     start, x = start_of(name), DATA[name]
@@ -114,6 +117,7 @@ def test_a_floor_that_is_not_touched_changes_nothing(name):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_in_single_precision_it_climbs_to_within_rounding(method, structure):
     x, _ = MODELS[structure].sample(np.random.default_rng(4), 5000)
     start = start_of(structure)
@@ -168,6 +172,7 @@ def test_auto_says_when_it_began():
 
 @each_method
 @pytest.mark.parametrize("freeze", ["weights", "mean", "std", "components[0].mean"])
+@pytest.mark.slow
 def test_frozen_parameters_stay(method, freeze):
     model, x = Mixture([.3, .3, .4], [Normal([0.], [1.]), Normal([1., 2.5], [1., 1.])]), DATA["normal"]
     trace = fit(model, x, freeze=freeze, accelerate=method, tol=1e-10)
@@ -176,6 +181,7 @@ def test_frozen_parameters_stay(method, freeze):
     assert np.all(np.diff(trace.logliks) >= -1e-9) and trace.loglik >= fit(model, x, freeze=freeze, tol=1e-10).loglik - 1e-5
 
 @each_method
+@pytest.mark.slow
 def test_weights_equal_repeated_rows(method):
     x, start = DATA["full"], start_of("full")
     w = np.random.default_rng(1).integers(0, 3, len(x))
@@ -185,6 +191,7 @@ def test_weights_equal_repeated_rows(method):
 
 @pytest.mark.parametrize("shift, scale", [(1e8, 1), (0, 1e-8), (0, 1e8), (1e6, 1e-2)])
 @pytest.mark.parametrize("method", ["squarem", "anderson"])
+@pytest.mark.slow
 def test_far_from_the_origin_and_in_other_units(method, shift, scale):
     x, start = DATA["full"], start_of("full")
     moved = start.replace({"components[0].mean": shift + scale * start.components[0].mean, "components[0].cov": scale**2 * start.components[0].cov})
@@ -200,6 +207,7 @@ def test_a_short_memory_changes_nothing_else(method):
     assert len(short.steps) <= 5 and short.n_iter == long.n_iter and short.model == long.model
     assert_array_equal(short.logliks, long.logliks)
 
+@pytest.mark.slow
 def test_ten_random_starts_leave_nothing_to_plain_em():
     x = DATA["full"]
     for seed in range(10):

@@ -100,6 +100,7 @@ def test_statistics_add_up_over_any_split(a, at):
 
 @given(problems(), st.booleans(), st.data())
 @for_any
+@pytest.mark.slow
 def test_the_loglik_never_falls_and_what_is_frozen_stays(a, weighted, data):
     w = a.w if weighted else None
     freeze = data.draw(st.sets(st.sampled_from(sorted(a.model.parameters()))))
@@ -113,6 +114,7 @@ def test_the_loglik_never_falls_and_what_is_frozen_stays(a, weighted, data):
 
 @given(problems())
 @for_any
+@pytest.mark.slow
 def test_integer_weights_are_repeated_rows(a):
     weighted, repeated = steps(a.model, a.x, 6, sample_weight=a.w), steps(a.model, np.repeat(a.x, a.w, axis=0), 6)
     assert_same_path(weighted, repeated)
@@ -121,6 +123,7 @@ def test_integer_weights_are_repeated_rows(a):
 
 @given(problems())
 @for_any
+@pytest.mark.slow
 def test_rows_of_weight_zero_are_removed_rows(a):
     seen = a.w > 0
     assert_same_path(steps(a.model, a.x, 6, sample_weight=a.w), steps(a.model, a.x[seen], 6, sample_weight=a.w[seen]), rtol=1e-10, atol=1e-10)
@@ -128,6 +131,7 @@ def test_rows_of_weight_zero_are_removed_rows(a):
 
 @given(problems(), st.sampled_from([1e-6, .25, 3., 1e9]))
 @for_any
+@pytest.mark.slow
 def test_the_unit_of_the_weights_does_not_matter(a, unit):
     w = a.w.astype(float)
     one, other = steps(a.model, a.x, 5, sample_weight=w), steps(a.model, a.x, 5, sample_weight=unit * w)
@@ -136,6 +140,7 @@ def test_the_unit_of_the_weights_does_not_matter(a, unit):
 
 @given(problems())
 @for_any
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter(a):
     order = a.rng.permutation(a.n)
     assert_same_path(steps(a.model, a.x, 5), steps(a.model, a.x[order], 5))
@@ -143,6 +148,7 @@ def test_the_order_of_rows_does_not_matter(a):
 
 @given(problems(d=st.integers(2, 3)))
 @for_any
+@pytest.mark.slow
 def test_the_order_of_columns_does_not_matter(a):
     if a.x.ndim == 1 or a.kind == "Multinomial": return # whose columns are one count
     order = a.rng.permutation(a.x.shape[1])
@@ -151,6 +157,7 @@ def test_the_order_of_columns_does_not_matter(a):
 
 @given(problems(ALONE))
 @for_any
+@pytest.mark.slow
 def test_the_order_of_components_is_kept(a):
     order = a.rng.permutation(a.K)
     assert_same_path(steps(a.model, a.x, 5), steps(permuted(a.model, order), a.x, 5), change=lambda m: permuted(m, order))
@@ -160,6 +167,7 @@ MOVABLE = "Normal", "Exponential", "Gamma", "Uniform", *STRUCTURES, "mixed numbe
 
 @given(problems(MOVABLE), st.sampled_from([-4., 0., 1024.]), st.sampled_from([2.**-20, .5, 2.**10]))
 @for_any
+@pytest.mark.slow
 def test_units_and_origin_do_not_matter(a, shift, scale):
     "Shifts and powers of two, which round nothing or little: the path is the moved path, and ℓ is less by n·d·log scale."
     other = moved_mixture(a.model, shift, scale)
@@ -175,6 +183,7 @@ def test_units_and_origin_do_not_matter(a, shift, scale):
 
 @given(problems(("Normal", "full", "tied", "diag", "tied_diag"), d=st.integers(1, 3), n=st.integers(12, 25)))
 @for_any
+@pytest.mark.slow
 def test_each_column_may_have_its_own_unit(a):
     scale = 2. ** a.rng.integers(-20, 21, a.x.shape[1])
     back = [t._replace(model=moved_mixture(t.model, 0., 1 / scale), loglik=t.loglik + a.n * np.log(scale).sum())
@@ -184,6 +193,7 @@ def test_each_column_may_have_its_own_unit(a):
 
 @given(problems(("full", "tied", "spherical", "tied_spherical"), d=st.integers(2, 3), n=st.integers(12, 25)))
 @for_any
+@pytest.mark.slow
 def test_a_rotation_does_not_matter(a):
     turn = np.linalg.qr(a.rng.normal(size=(a.d, a.d)))[0]
     def turned(model, u):
@@ -245,6 +255,7 @@ def unconstrained(model):
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("kind", [kind for kind in ALONE if kind != "Uniform"])
+@pytest.mark.slow
 def test_a_numerical_optimiser_finds_no_larger_q(kind, seed):
     "The optimiser knows nothing of the M-step; it begins at another mixture and at the M-step's answer."
     a = Problem(seed, kind=kind, n=25, K=2, d=2 if kind not in ("Categorical", "Multinomial") else 0)
@@ -280,6 +291,7 @@ def test_loglik_is_the_bound_plus_a_divergence(a):
 
 @given(problems())
 @for_any
+@pytest.mark.slow
 def test_parameters_come_back(a):
     other, parameters = a.other(), a.model.parameters()
     assert a.model.replace(parameters) == a.model == a.model.replace({})

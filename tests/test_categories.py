@@ -48,6 +48,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.slow
 def test_how_categories_are_written_changes_no_number(kind):
     X, plain = TABLES[kind], (codes > 0).astype(int) if kind == "truth values" else codes
     found, right = model().fit(X), model().fit(plain)
@@ -56,6 +57,7 @@ def test_how_categories_are_written_changes_no_number(kind):
     assert_array_equal(found.predict(X), right.predict(plain))
     assert_allclose(found.bic(X), right.bic(plain), rtol=1e-12)
 
+@pytest.mark.slow
 def test_counts_of_parameters_and_the_choice_of_k():
     "K − 1 weights and, in each component, one less than the categories that occur: counted by hand."
     for offset, step in ((0, 1), (1, 1), (4, 1), (0, 7)):
@@ -99,6 +101,7 @@ def test_pipeline_and_grid_search():
 # missing values
 
 @pytest.mark.parametrize("by", [None, np.nan, pd.NA, pd.NaT])
+@pytest.mark.slow
 def test_missing_codes(by):
     right = model(missing="em").fit(gaps(codes.astype(float), by=np.nan))
     X = gaps(frame.to_numpy(dtype=object), by=by)

@@ -60,6 +60,7 @@ def clusters(n=3000, d=2, seed=0):
 
 @pytest.mark.parametrize("options", [dict(missing="em"), dict(dtype="float32"), dict(engine="numba"), dict(freeze="weights"),
                                      dict(prior="weak")], ids=str)
+@pytest.mark.slow
 def test_options_reach_the_parts(options):
     truth, x = clusters()
     if options.get("missing"): x = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.nan, x)
@@ -78,6 +79,7 @@ def test_em_yields_the_same_steps():
         np.testing.assert_allclose(one.loglik, other.loglik, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_tol_counts_observations_by_weight():
     truth, x = clusters(600)
     w = np.random.default_rng(0).integers(1, 50, len(x)).astype(float)
@@ -145,6 +147,7 @@ def test_it_can_be_copied_and_stored(tmp_path):
 
 # ---------------------------------------------------------------- several processes
 
+@pytest.mark.slow
 def test_processes_change_nothing(tmp_path):
     truth, x = clusters()
     np.save(tmp_path / "x.npy", x)
@@ -156,6 +159,7 @@ def test_processes_change_nothing(tmp_path):
     assert np.array_equal(drawn[0].x, drawn[1].x) and drawn[0].count == drawn[1].count == 3000
 
 
+@pytest.mark.slow
 def test_an_error_in_a_process_names_the_part():
     truth, x = clusters(90)
     x[70, 1] = np.nan
@@ -163,6 +167,7 @@ def test_an_error_in_a_process_names_the_part():
         fit(truth, Chunks(np.split(x, 3), n_jobs=2))
 
 
+@pytest.mark.slow
 def test_dask_is_a_backend_of_joblib_and_a_source_of_slices():
     import dask.array
     from dask.distributed import Client
@@ -191,6 +196,7 @@ def test_a_sample_larger_than_the_data_is_the_data():
 
 
 @pytest.mark.parametrize("rows", [1, 10, 37])
+@pytest.mark.slow
 def test_samples_do_not_favour_a_place(rows):
     rng, chunks = np.random.default_rng(rows), Chunks.slices(np.arange(37.0), rows=rows)
     often = np.bincount(np.concatenate([sample(chunks, 5, rng).x.astype(int) for _ in range(1500)]), minlength=37)
@@ -219,6 +225,7 @@ def test_estimators_read_one_column_of_counts_and_weights():
     np.testing.assert_allclose(parts.lower_bound_, parts.trace_.loglik / w.sum())
 
 
+@pytest.mark.slow
 def test_all_starts_are_run_on_the_sample_and_one_on_all():
     truth, x = clusters(5000)
     read = []
@@ -245,6 +252,7 @@ def test_warm_start_goes_on_from_parts():
 # ---------------------------------------------------------------- incremental and online
 
 @pytest.mark.parametrize("kind", ALONE)
+@pytest.mark.slow
 def test_incremental_em_climbs_towards_the_end_of_em(kind):
     a = Problem(11, kind, n=400, K=2)
     plain = fit(a.truth, a.x, max_iter=200, tol=0).loglik
@@ -439,6 +447,7 @@ def test_components_that_share_no_row_are_not_alike():
     assert _nearest_pair(start, as_source(y))[1] > 100
 
 
+@pytest.mark.slow
 def test_a_column_may_be_all_missing_in_the_first_part():
     truth, x = clusters()
     x = x.copy()

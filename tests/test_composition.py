@@ -541,6 +541,7 @@ def _(c):
 def test_the_table_names_every_check(): assert list(CHECKS) == [line.split()[0] for line in LINES]
 
 @pytest.mark.parametrize("what, name, cell", CELLS, ids=[f"{what}-{name}" for what, name, _ in CELLS])
+@pytest.mark.slow
 def test_cell(what, name, cell):
     if cell == ".": return CHECKS[what](CASES[name])
     with pytest.raises((TypeError, ValueError), match=ERRORS[cell]): CHECKS[what](CASES[name])

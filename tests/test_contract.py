@@ -32,6 +32,7 @@ def test_import_is_light():
     heavy = "scipy", "matplotlib", "plotly", "sklearn", "pandas", "fastcore", "nbdev", "IPython", "tqdm"
     assert python(f"import sys, emlit; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
+@pytest.mark.slow
 def test_star_import_gives_every_public_name_and_nothing_else():
     names = python("before = set(dir()); from emlit import *; print(*sorted(set(dir()) - before - {'before'}))").split()
     assert names == sorted(emlit.__all__)
@@ -39,12 +40,14 @@ def test_star_import_gives_every_public_name_and_nothing_else():
     assert {"em", "fit", "Mixture", *families.split(), "elbo", "kl", "q_function", "GaussianMixture", "MixtureModel", "select"} <= set(names)
 
 @pytest.mark.parametrize("line", ["from emlit import *", "from emlit import GaussianMixture", "import emlit; emlit.MixtureModel", "import emlit; emlit.select"])
+@pytest.mark.slow
 def test_estimators_bring_scikit_learn_and_no_pictures(line):
     assert python(f"{line}; import sys; print([m in sys.modules for m in ('sklearn', 'matplotlib', 'plotly')])") == "[True, False, False]"
 
 MODULES = [m.name for m in pkgutil.iter_modules(emlit.__path__) if not m.name.startswith("_")]
 
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.slow
 def test_modules_are_at_hand_after_import_emlit(module):
     python(f"import emlit; emlit.{module}")
 
@@ -52,6 +55,7 @@ def test_modules_are_at_hand_after_import_emlit(module):
 def test_no_module_hides_a_public_name(module):
     assert module not in emlit.__all__
 
+@pytest.mark.slow
 def test_every_public_name_has_a_docstring():
     assert not [name for name in emlit.__all__ if not getattr(emlit, name).__doc__]
 

@@ -75,6 +75,7 @@ def test_every_component_of_a_start_gives_every_value_a_chance():
 # small groups far away
 
 @pytest.mark.parametrize("n, m, d, gap", [(30_000, 3, 1, 500), (20_000, 300, 2, 60), (20_000, 200, 6, 30)])
+@pytest.mark.slow
 def test_a_small_far_group_is_found_from_every_seed(n, m, d, gap):
     x = rng(1).normal(size=(n, d))
     x[: n // 2, 0] += 8
@@ -120,6 +121,7 @@ def test_far_values_do_not_ruin_a_start(name, seed):
 
 # starts that differ
 
+@pytest.mark.slow
 def test_ten_starts_reach_what_one_does_not():
     # four normals for Old Faithful: k-means alone leads to -1106.030 from nearly every seed
     one, ten = ([found(GaussianMixture(3, random_state=s, n_init=n), load_faithful()) for s in range(3)] for n in (1, 10))

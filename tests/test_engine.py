@@ -66,6 +66,7 @@ def assert_same(model, x, w=None, rtol=1e-9, ll=1e-11):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.slow
 def test_fast_is_careful(structure, weighted):
     x, model = problem(structure)
     w = np.random.default_rng(1).integers(0, 4, len(x)).astype(float) if weighted else None
@@ -179,6 +180,7 @@ def test_outliers_are_left_out_and_added(far):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("rows", [[250_000], [0, 7, 123_456, 299_999], range(1000, 300_000, 1000)], ids=["one", "some", "many"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.slow
 def test_rows_that_are_too_far_out_wherever_they_stand(monkeypatch, threads, rows, weighted):
     with_threads(monkeypatch, threads)
     x, model = problem("full", n=300_000, d=2, K=8)
@@ -294,6 +296,7 @@ def test_other_precisions_are_refused(dtype):
 @each_engine
 @pytest.mark.parametrize("K", [2, 16, 64])
 @pytest.mark.parametrize("d, threads", [(1, 1), (1, 2), (2, 1), (2, 2), (2, 8)])
+@pytest.mark.slow
 def test_memory_beyond_the_data_is_less_than_the_data_whatever_K(monkeypatch, K, d, threads, engine):
     with_threads(monkeypatch, threads)
     x, model = problem("full", n=1_000_000, d=d, K=K)
@@ -312,6 +315,7 @@ def with_threads(monkeypatch, number): monkeypatch.setattr(emlit.engine.threads,
 @pytest.mark.parametrize("d, K", [(1, 3), (2, 8), (8, 8), (16, 16)]) # K·F from 9 to 2448
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.slow
 def test_any_number_of_threads_finds_the_same(monkeypatch, d, K, weighted, locked):
     monkeypatch.setattr(emlit.engine.plans, "locked", lambda: locked) # free-threaded: other blocks
     x, model = problem("full", n=400_000 // (1 + d // 8), d=d, K=K)
@@ -403,6 +407,7 @@ def assert_scores(model, x, fast=True, rtol=1e-12):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.slow
 def test_fast_scores_are_the_careful_ones(monkeypatch, structure, threads):
     with_threads(monkeypatch, threads)
     x, model = problem(structure, n=150_000)
@@ -412,6 +417,7 @@ def test_fast_scores_are_the_careful_ones(monkeypatch, structure, threads):
     assert_scores(model, np.asfortranarray(x))
 
 @pytest.mark.parametrize("d, K", [(1, 1), (1, 5), (2, 1), (2, 30), (16, 4), (64, 5), (24, 3)])
+@pytest.mark.slow
 def test_fast_scores_for_every_size(d, K):
     _, model = problem("full", d=d, K=K)
     if d > 7: model = Mixture(model.weights, MultivariateNormal(model.components[0].mean, np.tile(np.eye(d) + .1, (K, 1, 1)))) # well conditioned
@@ -438,6 +444,7 @@ def test_clusters_that_lie_apart_and_weights_of_zero():
     assert_scores(Mixture([.5, 0, .5, 0], model.components), x)
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.slow
 def test_scores_of_other_families_go_slice_by_slice(monkeypatch, threads):
     with_threads(monkeypatch, threads)
     x = np.random.default_rng(0).poisson(4, 500_000)
@@ -472,6 +479,7 @@ def test_compiled_loops_for_every_size(n, d, K):
     assert_same(model, x)
     assert_same(model, x, np.random.default_rng(2).random(n))
 
+@pytest.mark.slow
 def test_compiled_loops_read_any_array():
     x, model = problem("full", n=20_000, d=2)
     wide, frozen, weights = np.zeros((20_000, 5)), x.copy(), np.ones(40_000)[::2]
@@ -485,6 +493,7 @@ def test_compiled_loops_read_any_array():
     numbers, one = x[:, 0], Mixture([.4, .6], Normal([0., 1], [1., 2]))
     assert_allclose(one.e_step(numbers, engine="numba").loglik, one.e_step(numbers).loglik, rtol=1e-13)
 
+@pytest.mark.slow
 def test_estimators_fit_the_same_by_either_engine():
     x, _ = problem("full", n=6000)
     w = np.random.default_rng(3).integers(1, 3, len(x)).astype(float)

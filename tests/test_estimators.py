@@ -326,6 +326,7 @@ def test_an_end_on_the_guard_is_named_and_avoided():
     sane = GaussianMixture(2, random_state=0, n_init=3).fit(x)
     assert spike.reason_ == "guarded" and spike.converged_ and sane.reason_ == "converged"
 
+@pytest.mark.slow
 def test_the_better_of_two_runs_is_kept():
     one = [GaussianMixture(3, random_state=s, init_params="random").fit(iris).lower_bound_ for s in range(3)]
     g = rng()
@@ -401,6 +402,7 @@ BIG = rng(5).normal(size=(6000, 2)) @ [[1, .5], [0, .7]] + 2. * rng(6).integers(
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("accelerate", [None, "squarem", "auto"])
+@pytest.mark.slow
 def test_single_precision_ends_where_double_does(structure, accelerate):
     a, b = (GaussianMixture(3, covariance_type=structure, accelerate=accelerate, random_state=0, dtype=t, max_iter=20_000) for t in (None, "float32"))
     with warnings.catch_warnings():
@@ -431,6 +433,7 @@ def test_single_precision_input_gives_double_precision_results(make, dtype):
     for value in (*g.model_.parameters().values(), g.weights_, g.predict_proba(np.float32(BIG)), g.score_samples(np.float32(BIG)), g.sample(3)[0]): assert value.dtype == np.float64
     assert_allclose(g.lower_bound_, make().fit(BIG).lower_bound_, atol=1e-6)
 
+@pytest.mark.slow
 def test_single_precision_with_everything_else():
     holes = np.where(rng().random(BIG.shape) < .1, np.nan, BIG)
     labels = np.where(rng().random(len(BIG)) < .1, (BIG[:, 0] > 2).astype(int), -1)
@@ -491,6 +494,7 @@ def test_weights_through_a_search():
         search = GridSearchCV(routed, {"n_components": [1, 2]}, cv=3).fit(faithful, sample_weight=rng().integers(1, 4, 272))
     assert search.best_params_ == {"n_components": 2}
 
+@pytest.mark.slow
 def test_fits_in_parallel():
     fits = joblib.Parallel(2)(joblib.delayed(GaussianMixture(k, random_state=0).fit)(faithful) for k in (1, 2))
     assert_allclose(fits[1].trace_.loglik, -1130.263960, atol=1e-5)
@@ -613,6 +617,7 @@ def test_bad_models(make, message):
 
 # the grid
 
+@pytest.mark.slow
 def test_select_finds_the_model_of_the_literature():
     found = select(faithful, range(1, 5), n_jobs=1, progress=False)
     assert (found.best.n_components, found.best.covariance_type) == (3, "tied")
@@ -620,6 +625,7 @@ def test_select_finds_the_model_of_the_literature():
     assert_allclose(found.best.bic(faithful), found.table[found.order[0]]["bic"])
     assert "tied" in repr(found) and "<table>" in found._repr_html_()
 
+@pytest.mark.slow
 def test_select_is_the_same_in_parallel():
     a, b = (select(faithful, [1, 2], "full", n_jobs=n, progress=False) for n in (1, 2))
     assert a.table == b.table
@@ -655,6 +661,7 @@ def test_a_fit_of_many_rows_makes_no_table_for_the_start(n, most):
 @pytest.mark.parametrize("accelerate", [None, "auto"])
 @pytest.mark.parametrize("tol", [1e-3, 1e-8])
 @pytest.mark.parametrize("kind", ["gaussian", "poisson"])
+@pytest.mark.slow
 def test_a_loop_of_single_iterations_converges_as_one_fit(kind, tol, accelerate):
     "As for a progress bar; with gaussian data that take 2,000 plain steps, and with acceleration below a hundred."
     rng = np.random.default_rng(0)

@@ -375,6 +375,7 @@ def test_the_fifteen_points():
 
 @each_kind
 @pytest.mark.parametrize("d", [0, 2])
+@pytest.mark.slow
 def test_samples_have_the_moments_of_the_density(kind, d):
     "The M-step on 200,000 draws of each component recovers the parameters; the draws are possible."
     f, n = family(kind, np.random.default_rng(11), 2, d), 200_000

@@ -227,12 +227,14 @@ def test_many_columns_underflow_to_nothing_bad():
     assert_array_equal(trace.model.components[0].p.round(12), x)
     assert_allclose(trace.loglik, -2 * np.log(2))
 
+@pytest.mark.slow
 def test_a_million_tosses():
     rng = np.random.default_rng(0)
     x, _ = Mixture([.3, .7], Binomial(20, [.2, .6])).sample(rng, 10**6)
     trace = fit(Mixture([.5, .5], Binomial(20, [.3, .5])), x, max_iter=4)
     assert_allclose(trace.model.components[0].p, [.2, .6], atol=3e-3)
 
+@pytest.mark.slow
 def test_no_nan_and_no_surprise_from_small_random_problems():
     rng = np.random.default_rng(0)
     for _ in range(300):
@@ -305,6 +307,7 @@ FAR = [(n, gap, d) for n in (1000, 10_000) for gap in (10, 60, 1000) for d in (1
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"])
 @pytest.mark.parametrize("options", [{}, {"accelerate": "squarem"}, {"accelerate": "anderson"}, {"accelerate": "auto"}, {"weights": True}, {"tol": 1e-12},
                                      {"reg_covar": 1e-6}, {"dtype": "float32", "tol": 1e-5}], ids=str)
+@pytest.mark.slow
 def test_groups_far_apart_converge_at_once(structure, options):
     "Nothing is left to be gained after two steps; what moves is rounding. Without a word, as no EM fell."
     options, rng = dict(options), np.random.default_rng(0)
@@ -335,6 +338,7 @@ def test_a_wrong_m_step_that_goes_up_and_down_is_no_plateau():
 @pytest.mark.parametrize("accelerate", [None, "auto", "squarem", "anderson"])
 @pytest.mark.parametrize("each", [1, 3, 40])
 @pytest.mark.parametrize("tol", [1e-4, 1e-8])
+@pytest.mark.slow
 def test_runs_that_go_on_are_one_run(accelerate, each, tol):
     rng = np.random.default_rng(0)
     x = np.r_[rng.normal(0, 1, 300), rng.normal(2.5, 1, 300)]
@@ -358,6 +362,7 @@ def test_what_an_earlier_run_knew_is_of_no_use_elsewhere():
 
 # tol
 
+@pytest.mark.slow
 def test_a_loose_tol_is_no_trap():
     "Old Faithful, tied, three components, as 14 nats lie behind a saddle: where the estimate alone stopped, more than 1 nat was to come in seven of eight."
     x, lost = load_faithful(), []

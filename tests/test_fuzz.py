@@ -11,6 +11,7 @@ from emlit.sources import as_source
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+@pytest.mark.slow
 def test_small_random_problems():
     outcomes, findings = fuzz.run(500, first=900_000_000, processes=1)
     assert not findings, "\n".join(f"python tests/fuzz.py --one {seed}: {what}" for seed, what in findings.items())

@@ -74,6 +74,7 @@ def test_the_guarded_m_step_is_a_maximum(structure):
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+@pytest.mark.slow
 def test_guarded_fits_climb(structure, seed):
     "Duplicates, points on a line, fewer points than columns, dependent columns: ℓ never falls by more than rounding, and fit says so."
     rng = np.random.default_rng(seed)
@@ -103,6 +104,7 @@ COMPANY = {"alone": lambda x: {}, "prior": lambda x: {"prior": emlit.Prior(weigh
 @pytest.mark.parametrize("company", COMPANY)
 @pytest.mark.parametrize("seed", range(5))
 @each_structure
+@pytest.mark.slow
 def test_acceleration_keeps_to_the_guard(structure, seed, company):
     "ℓ never falls, every covariance is above the floor, and the end is an end: plain EM gains no more from there."
     rng = np.random.default_rng(seed)
@@ -168,6 +170,7 @@ def test_normal_has_a_floor_too():
 
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical"])
+@pytest.mark.slow
 def test_reg_covar_adds_as_scikit_learn_does(structure):
     from sklearn.mixture._gaussian_mixture import _estimate_gaussian_parameters
     rng = np.random.default_rng(4)

@@ -115,6 +115,7 @@ def test_expected_statistics_are_means_over_draws(name):
 # EM
 
 @each_model
+@pytest.mark.slow
 def test_the_likelihood_never_falls(model):
     x, m, path = data(model, seed=1), moved(model), []
     for _ in range(25):
@@ -149,6 +150,7 @@ def test_whole_weights_are_repeated_rows_and_weight_0_removes_a_row(model):
     same_m_step(model, model.e_step(x, sample_weight=w, missing="em"), model.e_step(np.repeat(x, w, axis=0), missing="em"))
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in ("Categorical", "Uniform")])
+@pytest.mark.slow
 def test_the_end_is_a_maximum_of_the_observed_likelihood(name):
     "The gradient of ℓ, by central differences of the brute-force sum, vanishes where EM ends; the weights' along their simplex."
     model, x = MODELS[name], data(MODELS[name], n=120, seed=2)
@@ -174,6 +176,7 @@ def test_the_end_is_a_maximum_of_the_observed_likelihood(name):
             slope, bend = (moved_by(h) - moved_by(-h)) / (2 * h), (moved_by(h) - 2 * moved_by(0) + moved_by(-h)) / h**2
             assert abs(slope) < 1e-4 * max(1, abs(bend)), (key, at, slope)
 
+@pytest.mark.slow
 def test_direct_maximisation_finds_the_same_normal():
     "One normal in two columns with holes: Nelder–Mead on the observed likelihood."
     rng = np.random.default_rng(3)
@@ -312,6 +315,7 @@ def test_bad_values():
     with pytest.raises(TypeError, match="Multinomial"): Mixture([1.], Multinomial(2, [[.5, .5]])).marginal(0)
 
 @pytest.mark.parametrize("name", [n for n in MODELS if n != "Categorical"])
+@pytest.mark.slow
 def test_regression_is_the_mean_and_covariance_of_the_conditional(name):
     model = MODELS[name]
     x = model.sample(np.random.default_rng(5), 4)[0][:, [2]]
@@ -364,6 +368,7 @@ def test_fit_refuses_an_empty_column_by_number():
     fit(full, x, missing="em", max_iter=1)
 
 @each_model
+@pytest.mark.slow
 def test_fits_of_repeated_rows_and_whole_weights_agree(model):
     x, w = data(model, n=60, share=.2), np.random.default_rng(2).integers(0, 3, 60)
     a = fit(moved(model), x, sample_weight=w, missing="em", max_iter=15, tol=0)
@@ -424,6 +429,7 @@ def test_the_end_is_a_maximum_for_categories_too():
 
 @pytest.mark.parametrize("name, kind, constants", [("Bernoulli", Bernoulli, {}), ("Poisson", Poisson, {}), ("Exponential", Exponential, {}), ("Geometric", Geometric, {}),
                                                    ("Binomial", Binomial, {"n": [3, 5, 4]}), ("Categorical", Categorical, {}), ("Normal", Normal, {}), ("Gamma", Gamma, {})])
+@pytest.mark.slow
 def test_the_estimator_of_any_family_begins_with_values_that_occur(name, kind, constants):
     "A count has no mean that could stand in for a hole; the fit ends where fit from the same start ends, and predicts rows with holes."
     x = data(MODELS[name], n=150, share=.2)
@@ -456,6 +462,7 @@ def same_fit(a, b, rtol=1e-10):
 
 @pytest.mark.parametrize("n", [80, 3000])
 @pytest.mark.parametrize("model", WHOLE.values(), ids=WHOLE)
+@pytest.mark.slow
 def test_weights_are_repeated_rows_and_weight_0_is_no_row_in_every_family(model, n):
     "From the same explicit start, 25 iterations, to 1e-10; 3000 rows take the fast form where there is one."
     rng = np.random.default_rng(30)

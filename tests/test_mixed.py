@@ -154,6 +154,7 @@ def test_a_blocks_statistics_are_those_of_the_rows_it_supports(a):
 
 @given(problems(), st.sampled_from([(), "weights"]))
 @for_any
+@pytest.mark.slow
 def test_the_loglik_never_falls(a, freeze):
     path = steps(a.model, a.x, 15, freeze=freeze)
     logliks = np.array([s.loglik for s in path])
@@ -181,6 +182,7 @@ def test_the_m_step_maximises_q(a):
 
 @given(problems())
 @for_any
+@pytest.mark.slow
 def test_integer_weights_are_repeated_rows(a):
     weighted, repeated = steps(a.model, a.x, 4, sample_weight=a.w), steps(a.model, np.repeat(a.x, a.w), 4)
     for s, t in zip(weighted[:3], repeated[:3]):
@@ -419,6 +421,7 @@ def test_the_start_that_underflows():
     assert_allclose(trace.model.components[0].std**2, [90.25, 429.46], atol=5e-3)
     assert_allclose(trace.loglik / 15, -4.73756, atol=5e-6)
 
+@pytest.mark.slow
 def test_times_deaths():
     "Hasselblad, J. Amer. Statist. Assoc. 64 (1969)."
     days = [162, 267, 271, 185, 111, 61, 27, 8, 3, 1]

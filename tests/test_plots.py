@@ -120,6 +120,7 @@ def colours_of(K, structure="full"):
     yield "points", plots.mixed_colours(np.eye(K))
 
 @pytest.mark.parametrize("K, structure", [*((3, s) for s in STRUCTURES), (1, "full"), (2, "full"), (5, "tied")])
+@pytest.mark.slow
 def test_a_component_has_one_colour_in_every_plot(K, structure):
     right = [plots.look(k, K).colour.lower() for k in range(K)]
     for name, found in colours_of(K, structure): assert found == right, name
@@ -242,6 +243,7 @@ def test_discrete_families_are_drawn_as_probabilities():
 # traces, estimators and models alike
 
 @pytest.mark.parametrize("draw", [plots.plot_parameters, lambda m: plots.plot_ellipses(m, faithful), lambda m: plots.plot_contours(m, faithful)])
+@pytest.mark.slow
 def test_a_trace_an_estimator_and_a_model_give_one_picture(draw):
     pictures = []
     for given in (ours(), ours().trace_, ours().model_):
@@ -251,6 +253,7 @@ def test_a_trace_an_estimator_and_a_model_give_one_picture(draw):
     assert_array_equal(pictures[0], pictures[1])
     assert_array_equal(pictures[0], pictures[2])
 
+@pytest.mark.slow
 def test_the_same_of_figures_that_move():
     for draw in (plots.iterations, plots.ellipse_steps): assert draw(ours(), faithful) == draw(ours().trace_, faithful)
     assert plots.density_surface(ours(), faithful) == plots.density_surface(ours().model_, faithful)
@@ -287,6 +290,7 @@ def check_readable(axes, least=.3):
         assert not any(a.overlaps(b) for a, b in itertools.combinations(shown, 2))
 
 @pytest.mark.parametrize("K, X", [(1, iris[:, :1]), (2, faithful), (3, faithful), (9, faithful), (5, iris), (9, iris)], ids=["K1d1", "K2d2", "K3d2", "K9d2", "K5d4", "K9d4"])
+@pytest.mark.slow
 def test_pictures_can_be_read(K, X):
     g = estimator(K, X, "full", reg_covar=.01, max_iter=60)
     check_readable(plots.plot_parameters(g))
@@ -297,6 +301,7 @@ def test_pictures_can_be_read(K, X):
 
 @pytest.mark.parametrize("layout", [None, "constrained"])
 @pytest.mark.parametrize("size", [(4, 3), (6, 4), (9, 5)])
+@pytest.mark.slow
 def test_legends_stay_within_a_figure_that_was_given(size, layout):
     g = estimator(5, iris, "full", reg_covar=.01, max_iter=30)
     for draw in (lambda ax: plots.plot_parameters(g, ax), lambda ax: plots.plot_path(g, "weights", ax), lambda ax: plots.plot_path(g, "mean", ax)):
@@ -318,6 +323,7 @@ def test_labels_can_be_read_in_a_dark_style():
 
 # the picture of a grid
 
+@pytest.mark.slow
 def test_one_bad_structure_does_not_squash_the_others():
     grid = select(faithful, range(1, 5), ("full", "tied", "diag", "spherical"), n_jobs=1, progress=False)
     open_before = len(plt.get_fignums())

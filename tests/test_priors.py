@@ -61,6 +61,7 @@ def case(request):
     return size, make, prior, (frozen,) if frozen else (), begin, np.asarray(x, float)
 
 
+@pytest.mark.slow
 def test_fit_ends_at_a_maximum_of_the_posterior(case):
     "Monotone; and an optimiser started there finds nothing higher, nor does any small step."
     size, make, prior, freeze, begin, x = case
@@ -86,6 +87,7 @@ def test_fit_ends_at_a_maximum_of_the_posterior(case):
             assert other.loglik(x) + prior.log_prob(other) <= top + 1e-9, name
 
 
+@pytest.mark.slow
 def test_one_m_step_against_an_optimiser(case):
     "With responsibilities held, the M-step's parameters are those that BFGS finds for Q + log prior."
     size, make, prior, freeze, begin, x = case

@@ -72,6 +72,7 @@ LACKING = {"own": {"missing"}, "Categorical": {"map"}} # what a family does not 
 
 @each_column
 @each_one
+@pytest.mark.slow
 def test_one_column_in_every_form(name, form):
     blocks = ONE[name]
     K = sum(b.n_components for b in blocks) if isinstance(blocks, tuple) else 2
@@ -83,6 +84,7 @@ def test_one_column_in_every_form(name, form):
         same(quietly(tool, model, form(counts)), RIGHT[name, what])
 
 @each_column
+@pytest.mark.slow
 def test_a_column_with_a_gap(form):
     x = counts.copy()
     x[[3, 50]] = nan
@@ -116,6 +118,7 @@ TWO = MEANT | {"regress": lambda m, x: list(regress(m, x[["a"]] if hasattr(x, "i
                "impute": lambda m, x: impute(m, x), "lrt": lambda m, x: bootstrap_lrt(Mixture([1.], MultivariateNormal([[2., 2]], [4 * np.eye(2)])), m, x, 2, rng(0), n_starts=1).draws}
 
 @each_table
+@pytest.mark.slow
 def test_a_table_in_every_form(form):
     for tool in TWO.values(): same(quietly(tool, plane, form(flowers)), quietly(tool, plane, flowers))
     for chunks in (Chunks([form(flowers)[:50], form(flowers)[50:]]), Chunks([form(flowers)])):
@@ -123,6 +126,7 @@ def test_a_table_in_every_form(form):
     if not isinstance(form(flowers), list): same(fit(plane, Chunks.slices(form(flowers), 50), max_iter=5, tol=0).model, fit(plane, flowers, max_iter=5, tol=0).model)
 
 @pytest.mark.parametrize("form", [TABLE[name] for name in ("frame", "nullable frame", "frame of objects", "one nullable column")])
+@pytest.mark.slow
 def test_gaps_of_a_frame(form):
     x = flowers.copy()
     x[::7, 1] = nan
@@ -165,6 +169,7 @@ ESTIMATORS = {"GaussianMixture": (GaussianMixture(2, random_state=0), flowers), 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.parametrize("frame", [False, True], ids=["array", "frame"])
 @pytest.mark.parametrize("estimator, X", ESTIMATORS.values(), ids=ESTIMATORS)
+@pytest.mark.slow
 def test_what_an_estimator_was_fitted_on_is_taken_by_all_tools(estimator, X, frame):
     table = pd.DataFrame(X, columns=list("ab")[:X.shape[1]]) if frame else X
     g = clone(estimator).fit(table)
@@ -239,6 +244,7 @@ WITH = { # functions of model, data, weights
 
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 @pytest.mark.parametrize("name", WEIGHED)
+@pytest.mark.slow
 def test_a_row_of_weight_0_is_no_row(name, junk):
     model, x = WEIGHED[name]
     x, w = x.copy(), rng(0).integers(1, 4, len(x)).astype(float)
@@ -257,6 +263,7 @@ def test_rows_keep_their_numbers():
 
 @pytest.mark.filterwarnings("ignore:.*guard")
 @pytest.mark.parametrize("junk", [nan, 9., -1.], ids=str)
+@pytest.mark.slow
 def test_estimators_do_not_look_at_rows_of_weight_0(junk):
     "Category 9 occurs only there, and so do NaN and −1."
     X = rng(0).integers(0, 3, (60, 2)).astype(float)

@@ -224,6 +224,7 @@ def numbers(): return np.random.default_rng(5).normal([-2.0, 1.0], [0.6, 1.2], s
 
 @pytest.mark.parametrize("kind", CASES)
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.slow
 def test_a_fit_is_that_over_all_rows(numbers, kind, weighted, monkeypatch):
     block, shape = CASES[kind]()
     x = numbers.reshape(-1, *shape)
@@ -331,6 +332,7 @@ ROWS = {"bernoulli": lambda: (emlit.Bernoulli(np.random.default_rng(1).uniform(0
 
 @pytest.mark.parametrize("case", ROWS)
 @pytest.mark.parametrize("how", ["all", "weighted", "parts"])
+@pytest.mark.slow
 def test_equal_rows_count_more(case, how, monkeypatch):
     block, x = ROWS[case]()
     w = np.random.default_rng(7).integers(0, 3, len(x)).astype(float) if how == "weighted" else None
@@ -364,6 +366,7 @@ def test_different_rows(seed):
 
 @pytest.mark.parametrize("shape", [(), (1,)])
 @pytest.mark.parametrize("weighted, n_jobs", [(False, None), (True, None), (False, 2)])
+@pytest.mark.slow
 def test_parts_are_squashed_as_one(numbers, shape, weighted, n_jobs, monkeypatch):
     x, w = numbers.reshape(-1, *shape), np.random.default_rng(0).integers(0, 3, len(numbers)).astype(float) if weighted else None
     used = []

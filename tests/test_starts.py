@@ -279,6 +279,7 @@ def test_kmeans_leads_to_the_known_tops():
     x = load_faithful()
     assert_allclose(fit(start(MultivariateNormal, x, kmeans(x, 2, rng())), x).loglik, -1130.263960, atol=1e-5)
 
+@pytest.mark.slow
 def test_starts_need_no_scikit_learn():
     code = ("import sys, numpy as np, emlit.starts as s; x = np.arange(9.); g = np.random.default_rng(0)\n"
             "for recipe in (s.random_points, s.kmeans_plus_plus, s.quantiles, s.random_responsibilities, s.kmeans): recipe(x, 2, g)\n"
@@ -287,6 +288,7 @@ def test_starts_need_no_scikit_learn():
     assert done.stdout.strip() == "[]"
 
 @pytest.mark.parametrize("n, d, K", [(150, 4, 3), (400, 2, 5), (60, 1, 4)])
+@pytest.mark.slow
 def test_lloyd_ends_where_that_of_scikit_learn_does(n, d, K):
     from sklearn.cluster import KMeans
     z, w = rng(n).normal(size=(n, d)), rng(1).integers(1, 4, n).astype(float)

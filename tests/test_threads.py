@@ -48,6 +48,7 @@ def six(): # name → what a thread does, and what of it is compared
         "multistart": lambda: numbers(multistart(Poisson, COUNTS[:3000], 2, n_starts=2, rng=np.random.default_rng(0)).best.model)}
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_six_fits_in_six_threads_are_the_same_and_change_nothing():
     before = shared()
     alone = {name: work() for name, work in six().items()}
@@ -59,6 +60,7 @@ def test_six_fits_in_six_threads_are_the_same_and_change_nothing():
             assert shared() == before
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_select_and_bootstraps_in_joblibs_threads_change_nothing():
     before, rng = shared(), np.random.default_rng
     small, large = fit(Mixture([1.], Normal([3.], [4.])), APART), fit(PAIR, APART)
@@ -96,6 +98,7 @@ def test_the_estimator_gives_one_warning_of_the_end_at_its_caller():
     assert len(caught) == 1 and caught[0].filename == __file__ and not model.converged_
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.slow
 def test_select_warns_of_no_cell(n_jobs):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -168,6 +171,7 @@ def hashes(blas, own, variable=None):
     assert not done.returncode, done.stderr
     return done.stdout.split()
 
+@pytest.mark.slow
 def test_the_same_bits_with_any_number_of_threads_of_blas_and_of_our_own():
     first = hashes(1, 1, variable=1)
     assert len(first) > 90
@@ -180,6 +184,7 @@ FAR = np.concatenate([np.random.default_rng(0).normal(size=(200, 2)), np.random.
 
 @pytest.mark.parametrize("structure", ["full", "tied", "diag", "spherical", "tied_diag", "tied_spherical"])
 @pytest.mark.parametrize("accelerate", [None, "squarem", "anderson", "auto"])
+@pytest.mark.slow
 def test_clusters_far_apart_fit_where_the_caller_raises_for_underflow(structure, accelerate):
     cov = {"full": np.array([np.eye(2)] * 2), "tied": np.eye(2), "diag": np.ones((2, 2)), "spherical": np.ones(2), "tied_diag": np.ones(2), "tied_spherical": 1.}[structure]
     start = Mixture([.5, .5], MultivariateNormal([[0., 0], [9e3, 9e3]], cov, structure))

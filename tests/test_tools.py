@@ -20,11 +20,13 @@ def notebook(tmp_path, *sources):
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.slow
 def test_running_notebooks_leaves_nothing_open(tmp_path):
     notebooks.execute_all([notebook(tmp_path, "a = 1")])
     gc.collect()  # which would find an event loop or a socket, and warn
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named(tmp_path):
     path = notebook(tmp_path, "a = 1", "#| hide\nb = a / 0\nprint(b)")
     before = path.read_bytes()
@@ -53,6 +55,7 @@ def test_what_a_cell_prints_in_pieces_is_one_output():
     assert [o.get("text") for o in cell.outputs] == ["a\nb\n", "!", "c\n", None, "d\n"]
 
 
+@pytest.mark.slow
 def test_a_definition_is_shown_once():
     from nbdev.processors import FilterDefaults
     from nbdev.process import NBProcessor

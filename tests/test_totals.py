@@ -147,6 +147,7 @@ def test_bootstraps_keep_the_totals():
     for result in (a, bootstrap(found(), x, 30, np.random.default_rng(1), parametric=False)): assert_allclose(result.errors[2:], errors, rtol=.45)
     assert len(bootstrap(read(), counts, 3, np.random.default_rng(0)).samples) == 3
 
+@pytest.mark.slow
 def test_one_coin_or_two():
     one = fit(Mixture([1.], Binomial(None, [.4])), x)
     test = bootstrap_lrt(one, found(), x, 9, np.random.default_rng(0))
@@ -212,6 +213,7 @@ def test_a_round_without_heads_says_nothing():
     gaps[20, 1] = np.nan
     with pytest.raises(ValueError, match=r"tosses of every row.*x\[20\]"): fit(begin, gaps, missing="em")
 
+@pytest.mark.slow
 def test_documents_with_gaps_as_a_general_optimiser_finds_them():
     gaps = counts.copy()
     gaps[np.random.default_rng(0).random(gaps.shape) < .2] = np.nan

@@ -58,6 +58,7 @@ def test_linkage():
     assert_allclose(e.rate, .132779, atol=5e-7)
 
 @each_family
+@pytest.mark.slow
 def test_three_routes_agree_and_predict_the_rate(family):
     trace, x = fitted(family)
     louis, oakes, ell = (standard_errors(trace, x, method=m) for m in ("louis", "oakes", "map"))
@@ -246,6 +247,7 @@ def test_a_saddle_is_no_maximum():
         assert_allclose(e.rising[:, 0] / e.rising[0, 0], [1, -1], rtol=1e-6)
         assert np.isnan(e.errors).all() and e.rate > 1
 
+@pytest.mark.slow
 def test_a_stop_near_a_saddle_is_told():
     "Random shares make all components alike; EM lingers at the fit of one component, and the gain still to come looks small."
     rng = np.random.default_rng(3)
@@ -306,6 +308,7 @@ def test_bad_input(call, error, words):
 
 # bootstrap
 
+@pytest.mark.slow
 def test_bootstrap_agrees_with_the_information():
     trace, x = fitted(FAMILIES["poisson"], n=1000)
     e, rng = standard_errors(trace, x), np.random.default_rng(0)
@@ -316,6 +319,7 @@ def test_bootstrap_agrees_with_the_information():
         assert np.all((b.interval()[:, 0] < b.estimates) & (b.estimates < b.interval()[:, 1]))
         assert "300 fits" in repr(b)
 
+@pytest.mark.slow
 def test_bootstrap_is_reproducible_whatever_the_number_of_processes():
     trace, x = fitted(FAMILIES["normal"], n=100)
     runs = [bootstrap(trace, x, 6, np.random.default_rng(5), n_jobs=n) for n in (1, 2)]
@@ -340,6 +344,7 @@ def test_progress_bars(capsys):
     bootstrap(trace, x, 3, np.random.default_rng(0), progress=True)
     assert "bootstrap" in capsys.readouterr().err
 
+@pytest.mark.slow
 def test_joblib_and_tqdm_load_late():
     code = "import sys, emlit; print([m for m in ('joblib', 'tqdm', 'sklearn', 'matplotlib') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
@@ -363,6 +368,7 @@ def test_a_bootstrap_draws_rows_with_the_holes_and_the_labels_of_the_data():
     assert same is x and known is labels and weight.sum() == w.sum()
 
 @pytest.mark.parametrize("parametric", [True, False])
+@pytest.mark.slow
 def test_a_bootstrap_with_holes_agrees_with_the_information(parametric):
     x, labels, model = holes_and_labels()
     given = dict(missing="em", labels=labels)
@@ -393,6 +399,7 @@ def test_multistart_takes_the_labels_of_the_rows_that_count():
 
 # likelihood ratio
 
+@pytest.mark.slow
 def test_ratio_test_finds_two_and_not_three():
     truth = Mixture([.5, .5], Poisson([2., 9.]))
     x, _ = truth.sample(np.random.default_rng(0), 200)
@@ -405,6 +412,7 @@ def test_ratio_test_finds_two_and_not_three():
     assert_allclose(a.statistic, 2 * (two.loglik - one.loglik))
     assert "p_value=0.025" in repr(a)
 
+@pytest.mark.slow
 def test_the_ratio_test_accelerates_and_so_finds_larger_ratios():
     "Plain EM, cut short, is too low for the larger model: its draws are too small, and the test would reject too often."
     deaths, days = load_deaths()
@@ -413,6 +421,7 @@ def test_the_ratio_test_accelerates_and_so_finds_larger_ratios():
     draws = [bootstrap_lrt(one, two, deaths, 12, np.random.default_rng(3), sample_weight=days, n_starts=1, max_iter=100, **options).draws for options in ({}, {"accelerate": None})]
     assert np.all(draws[0] > draws[1] - .05) and draws[0].sum() > draws[1].sum() + .5
 
+@pytest.mark.slow
 def test_ratio_test_is_reproducible():
     deaths, days = load_deaths()
     one = fit(Mixture([1.], Poisson([2.])), deaths, sample_weight=days)
@@ -499,6 +508,7 @@ def test_a_uniform_takes_its_limits_along():
 
 # what else the E-step may know
 
+@pytest.mark.slow
 def test_missing_values_labels_and_priors():
     x, start = load_faithful(), Mixture([.4, .6], MultivariateNormal([[2, 55], [4.5, 80]], [[[.5, 1], [1, 40]]] * 2))
     holes = np.where(np.random.default_rng(0).random(x.shape) < .1, np.nan, x)
@@ -516,6 +526,7 @@ def test_missing_values_labels_and_priors():
     trace = fit(start, x, prior=prior, tol=1e-13)
     assert_allclose(standard_errors(trace, x, prior=prior).rate, trace.rate, rtol=1e-3)
 
+@pytest.mark.slow
 def test_many_rows_are_read_in_parts_and_cost_no_more_derivatives():
     truth = Mixture([.4, .6], FAMILIES["full"])
     half, _ = truth.sample(np.random.default_rng(0), 75_000)
