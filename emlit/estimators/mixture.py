@@ -7,7 +7,7 @@ __all__ = ['FAMILIES', 'Kind', 'Like', 'Blocks', 'as_blocks', 'warn_of_unlike', 
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #ce187e61
 import re
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import families
-from ..families import Family, Multinomial, MultivariateNormal, scale_floor
+from ..families import Family
 from ..foundations.reading import as_count, as_distribution
 from ..missing import filled
 from ..mixture import Mixture
@@ -44,7 +44,7 @@ class Kind(NamedTuple):
     @property
     def encodes(self): return self.kind.nominal # whether numbers for categories are to be made
     @property
-    def wide(self): return self.kind in (Multinomial, MultivariateNormal) # reads rows, not numbers
+    def wide(self): return self.kind.multivariate # reads rows, not numbers
     @property
     def name(self): return self.kind.__name__
 
@@ -126,13 +126,6 @@ def as_blocks(
     sizes = _per_family(n_components, "n_components", len(given), None)
     constants = _per_family(family_params, "family_params", len(given), {})
     return Blocks([_as_block(*one) for one in zip(given, sizes, constants)])
-
-# %% ../../nbs/inside_estimator_mixture.ipynb #84f09173
-def _guarded(block, x, w):
-    "The family with a floor under its variances, if it can have one and has none."
-    if "floor" not in block.constants or block.floor is not None: return block
-    structure = block.structure if "structure" in block.constants else "diag"
-    return replace(block, floor=scale_floor(x, structure, w))
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #5ed5a760
 def warn_of_unlike(
@@ -257,7 +250,7 @@ class MixtureModel(_Columns, MixtureEstimator):
         "n_init starts, each from a sketch of the data."
         K, x = self._size(), self._data(X)
         blocks = self._blocks().at(x)
-        if self.guard: blocks = tuple(_guarded(b, x, w) for b in blocks)
+        if self.guard: blocks = tuple(b.with_floor(x, w) for b in blocks)
         Mixture(np.full(K, 1 / K), blocks).check(x)
         groups = K if self.init_params != "random" else 1
         for i, (rows, counts, marks) in enumerate(sketches(X, w, labels, rng, groups, self.n_init)):
