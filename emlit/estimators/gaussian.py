@@ -16,8 +16,7 @@ from ..starts.recipes import nearest
 from .base import MixtureEstimator
 from .guesses import guess, sketches, started, together
 from .parameters import in_shape, keep_parameters, naming, one_of
-from .precisions import (STRUCTURES, inverted, normals_from, precisions_cholesky,
-                                         read_precisions)
+from .precisions import STRUCTURES, normals_from, read_precisions
 
 # %% ../../nbs/inside_estimator_gaussian.ipynb #06434155
 def given_parameters(
@@ -122,8 +121,8 @@ class GaussianMixture(MixtureEstimator):
         "The result under scikit-learn's names, as copies that may be changed."
         block = model.components[0]
         self.weights_, self.means_ = model.weights.copy(), block.mean.copy()
-        self.covariances_, self.precisions_ = block.cov.copy(), inverted(block.cov, block.structure)
-        self.precisions_cholesky_ = precisions_cholesky(block)
+        self.covariances_, self.precisions_ = block.cov.copy(), block.precisions()
+        self.precisions_cholesky_ = block.precision_factors()
 
     def _own(self):
         "Which attributes somebody has set: all of them without a fit, after one those that differ from its."
@@ -131,7 +130,7 @@ class GaussianMixture(MixtureEstimator):
         mine = {name: vars(self)[name] for name in names if name in vars(self)}
         if "model_" not in vars(self): return set(mine)
         values = self.model_.parameters().values()
-        fitted = dict(zip(names, [*values, precisions_cholesky(self.model_.components[0])]))
+        fitted = dict(zip(names, [*values, self.model_.components[0].precision_factors()]))
         return {name for name in mine if not np.array_equal(mine[name], fitted[name])}
 
     def _mixture(self, draws=False):

@@ -11,7 +11,6 @@ from emlit.foundations.errors import Degenerate
 from emlit.foundations.statistics import Moments, Stats
 
 # on the way out: names from before these modules were apart
-from emlit.families.covariance import as_table as _as_table, cov_shapes as _cov_shapes, factor as _factor
 from emlit.families.rounds import as_totals as _as_totals
 from emlit.families.floors import lift as _lift
 from emlit.foundations.arrays import (ALONE as _ALONE, alone as _alone, by_columns as _by_columns, calm as _calm, cuts as _cuts,

@@ -8,7 +8,6 @@ __all__ = ['regression', 'NormalGiven']
 # %% ../../nbs/inside_conditional.ipynb #e5c59c29
 import numpy as np
 
-from .covariance import as_table
 from ..foundations.errors import Degenerate
 from ..foundations.reading import others
 from ..foundations.statistics import Moments, moments_of
@@ -31,11 +30,10 @@ class NormalGiven:
     "What normal vectors with `mean`, `cov` and a `structure` say of rows that are known in part."
     def _cov_of_others(self, given): # in the shape of the structure
         if not len(given): return self.cov
-        if self._dense: return regression(self.cov, given)[1]
+        if self.form.dense: return regression(self.cov, given)[1]
         return self.marginal(others(given, self.mean.shape[1])).cov
 
-    def _variances(self): return as_table(self.cov, self.structure, self.mean.shape) # without off-diagonals
-    def mean_and_variance(self): return self.mean, np.diagonal(self.matrices(), axis1=1, axis2=2) + np.zeros(self.mean.shape)
+    def mean_and_variance(self): return self.mean, self.variances()
 
     def conditional(self, columns, values):
         "Normal again, without a floor."
@@ -44,14 +42,14 @@ class NormalGiven:
 
     def means_given(self, x, given):
         (K, d), mean = self.mean.shape, self.mean[:, others(given, self.mean.shape[1])]
-        if not (self._dense and len(given)): return np.broadcast_to(mean, (len(x), *mean.shape))
+        if not (self.form.dense and len(given)): return np.broadcast_to(mean, (len(x), *mean.shape))
         slope = np.broadcast_to(regression(self.cov, given)[0], (K, d - len(given), len(given)))
         return mean + np.einsum("kmo,nko->nkm", slope, x[:, None] - self.mean[:, given])
 
     def cov_given(self, given):
         K, d = self.mean.shape
-        if self._dense: return np.broadcast_to(self._cov_of_others(given), (K, d - len(given), d - len(given)))
-        return self._variances()[:, others(given, d)][..., None] * np.eye(d - len(given))
+        if self.form.dense: return np.broadcast_to(self._cov_of_others(given), (K, d - len(given), d - len(given)))
+        return self.variances()[:, others(given, d)][..., None] * np.eye(d - len(given))
 
     def draws_given(self, x, given, rng):
         K, d = self.mean.shape
@@ -64,9 +62,9 @@ class NormalGiven:
         for k in range(K):
             filled = np.empty((len(x), d))
             filled[:, seen], filled[:, rest] = x, guess[:, k]
-            parts.append(moments_of(filled, r[:, [k]], self.mean[[k]], outer=self._dense))
+            parts.append(moments_of(filled, r[:, [k]], self.mean[[k]], outer=self.form.dense))
         weight, total, square, origin = (np.concatenate([getattr(p, f) for p in parts])
                                          for f in ("weight", "total", "square", "origin"))
-        if self._dense: square[:, rest[:, None], rest] += weight[:, None, None] * self._cov_of_others(given)
-        else: square[:, rest] += weight[:, None] * self._variances()[:, rest]
+        if self.form.dense: square[:, rest[:, None], rest] += weight[:, None, None] * self._cov_of_others(given)
+        else: square[:, rest] += weight[:, None] * self.variances()[:, rest]
         return Moments(weight, total, square, origin)

@@ -8,7 +8,8 @@ __all__ = ['lift', 'on_floor', 'as_floor', 'scale_floor']
 # %% ../../nbs/inside_floors.ipynb #e70f1fcd
 import numpy as np
 
-from .covariance import as_structure, factor, inverse_triangle
+from .constraints import as_factor
+from .covariance import inverse_triangle, structure_of
 from ..foundations.arrays import calm
 from ..foundations.reading import as_array, as_probabilities, as_sample_weight, counting, require
 from ..foundations.statistics import moments_of, refuse_huge
@@ -59,7 +60,7 @@ def as_floor(floor, *shapes):
     if array.shape not in shapes:
         raise ValueError(f"floor must have shape {' or '.join(map(str, dict.fromkeys(shapes)))}; got {array.shape}")
     if array.ndim < 2: require(array > 0, array, "floor", "above 0")
-    else: factor(array, "tied", "floor")
+    else: as_factor(array, "floor")
     return array
 
 # %% ../../nbs/inside_floors.ipynb #7618e870
@@ -118,7 +119,8 @@ def scale_floor(
     columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
     refuse_huge(columns)
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])
-    dense = as_structure(structure) in ("full", "tied") and x.ndim == 2
+    form = structure_of(structure)
+    dense = form.dense and x.ndim == 2
     near, its = _without_far(columns, w)
     cov = _data_moments(near, its, dense).square[0] / its.sum()
     size, variance = np.abs(near).max(0), np.diagonal(cov) if dense else cov
@@ -126,7 +128,7 @@ def scale_floor(
     std = np.sqrt(np.where(constant, _size_of_constant(columns, w, near)**2, variance))
     floor = np.maximum(ratio * std**2, np.maximum(np.spacing(size)**2, 1e-300)) # never below rounding
     if x.ndim == 1: return floor[0]
-    if not dense: return floor.mean() if structure.endswith("spherical") else floor
+    if not dense: return form.pooled(floor)
     return _correlated_floor(cov, std, constant, ratio) + np.diag(np.where(floor > ratio * std**2, floor, 0))
 
 # %% ../../nbs/inside_floors.ipynb #1cf56fa9

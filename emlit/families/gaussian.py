@@ -14,10 +14,7 @@ import numpy as np
 from ..engine import QuadraticForm
 from .conditional import NormalGiven
 from .conjugate import NormalInverseWishart
-from .constraints import covariance_moves, separate_moves
-from .covariance import (Quadratic, add_to_variances, as_structure, as_table, cov_shapes, covariance_of,
-                                       defines, factor, inverse_triangle, log_full, log_normal,
-                                       log_shared, of_columns, sound)
+from .covariance import STRUCTURES, Quadratic, Structure, defines, structure_of
 from .family import Family
 from .floors import as_floor, lift, on_floor, scale_floor
 from ..foundations.arrays import set_fields
@@ -27,11 +24,11 @@ from ..foundations.statistics import Moments, divide, moments_of, refuse_huge, w
 # %% ../../nbs/inside_gaussian.ipynb #3f4f74fe
 def _allowed(mean, cov, normal): # → cov, and its factor
     "The covariance as the constants of `normal` ask for it."
-    if normal.reg_covar: cov = add_to_variances(cov, normal.reg_covar, normal.structure)
-    if normal.floor is None: return sound(mean, cov, normal.structure)
+    form = normal.form
+    if normal.reg_covar: cov = form.add(cov, normal.reg_covar)
+    if normal.floor is None: return form.sound(mean, cov)
     cov, L = lift(as_array(cov, "cov"), normal.floor)
-    if L is None: L = factor(cov, normal.structure)
-    return {"cov": cov, "_scale": L} | ({"_inverse": inverse_triangle(L)} if normal.structure in ("full", "tied") else {})
+    return {"cov": cov, **form.with_inverse(form.factor(cov) if L is None else L)}
 
 # %% ../../nbs/inside_gaussian.ipynb #e254ef0e
 class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
@@ -43,9 +40,26 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
 
     def matrices(self) -> np.ndarray:
         "Every Σ_k as a matrix, (K, d, d), or the shared one, (1, d, d)."
-        d, cov, kind = self.mean.shape[1], self.cov, self.structure
-        if self._dense: return cov.reshape(-1, d, d)
-        return (cov.reshape(-1, 1) if kind.endswith("spherical") else cov.reshape(-1, d))[..., None] * np.eye(d)
+        return self.form.matrices(self.cov, self.mean.shape[1])
+
+    def covariances(self) -> np.ndarray:
+        "The covariance matrix of each component, (K, d, d)."
+        return self.form.covariances(self.cov, self.mean.shape)
+
+    def variances(self) -> np.ndarray:
+        "The variances of the columns, (K, d)."
+        return self.form.variances(self.cov, self.mean.shape)
+
+    def precisions(self) -> np.ndarray: return self.form.inverted(self.cov) # in the shape of the structure
+
+    def precision_factors(self) -> np.ndarray:
+        "U with U Uᵀ = Σ⁻¹, upper triangular; or one over the standard deviations."
+        return self.form.precision_factor(self.cov, self._inverse)
+
+    @classmethod
+    def with_factors(cls, mean, cov, factors, structure):
+        "Normals whose factors are known, more exactly than the digits of `cov` say."
+        return cls(mean, structure_of(structure).unit(*mean.shape), structure)._with(cov=cov, _scale=factors)
 
     def column(self): # (K,), (K,)
         "Where d = 1: means and standard deviations."
@@ -61,30 +75,29 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
         "Unit covariances in the shape of the structure."
         d, structure = as_array(x, "x", ndim=(2,)).shape[1], constants.get("structure", "full")
         if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
-        shape = cov_shapes(K, d).get(structure, ())
-        return cls(np.zeros((K, d)), np.broadcast_to(np.eye(d), shape) if structure in ("full", "tied") else np.ones(shape), **constants)
+        cov = STRUCTURES[structure].unit(K, d) if structure in STRUCTURES else 1.0 # which the class refuses
+        return cls(np.zeros((K, d)), cov, **constants)
 
 # %% ../../nbs/inside_gaussian.ipynb #c2a83d5e
 class _Factored(_Answering):
     "A family that keeps a factor `_scale` of its covariance, and what it knows of that."
     discrete = False
     @property
-    def constraints(self) -> dict: return {"mean": "real", "cov": "covariance" if self._dense else "positive"}
+    def constraints(self) -> dict: return {"mean": "real", "cov": self.form.constraint}
     @property
-    def shared(self) -> tuple: return self.constants + ("cov",) * self.structure.startswith("tied")
+    def shared(self) -> tuple: return self.constants + ("cov",) * self.form.tied
     @property
     def event_shape(self) -> tuple: return self.mean.shape[1:]
     @property
     def quadratic(self) -> bool: return defines(MultivariateNormal, self, "log_prob", "statistics")
     @property
-    def _dense(self) -> bool: return self.structure in ("full", "tied")
+    def form(self) -> Structure: return STRUCTURES[self.structure]
 
     def tangent(self, name, k):
         "The mean in units of the spread, the covariance relative to itself."
         if name not in ("mean", "cov"): return super().tangent(name, k)
         own, cov = (self._scale, self.cov) if "cov" in self.shared else (self._scale[k], self.cov[k])
-        if name == "cov": return covariance_moves(own) if self._dense else separate_moves(np.ravel(cov))
-        return (own.T, np.arange(len(own))) if self._dense else separate_moves(np.broadcast_to(own, self.event_shape))
+        return self.form.moves(cov, own) if name == "cov" else self.form.mean_moves(own, self.mean.shape[1])
 
     @property
     def row_cost(self) -> int: return 200 + 4 * self.mean.shape[1]**2
@@ -93,38 +106,24 @@ class _Factored(_Answering):
 
     def quadratic_form(self):
         "What `emlit.engine` needs to know: means, standard deviations, and the inverses of the factors."
-        shape, W = self.mean.shape, self._inverse if self._dense else None
-        if not self._dense: std = as_table(self._scale, self.structure, shape)
-        else: std = np.broadcast_to(np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1)), shape)
-        return QuadraticForm(self.mean, std, W)
+        form = self.form
+        return QuadraticForm(self.mean, form.deviations(self.cov, self._scale, self.mean.shape), self._inverse if form.dense else None)
 
     def conditioning(self, weights, eps) -> float:
         "The same, and what the smallest eigenvalue of the correlations and the size of the means do."
-        worst, fine = super().conditioning(weights, eps), np.finfo(float).eps
-        if not self._dense: return worst
-        std = np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
-        correlation = self.cov / std[..., None] / std[..., None, :]
-        least = max(np.linalg.eigvalsh(correlation).min(), fine)
-        mean = np.max(np.spacing(np.abs(self.mean)) / std) / np.sqrt(least)
-        return max(worst, 64 * self.cov.shape[-1] * fine / least, 8 * mean)
+        return max(super().conditioning(weights, eps), self.form.conditioning(self.mean, self.cov))
 
     def log_spread(self) -> np.ndarray: # (K,)
         "log |Σ_k| / 2d."
-        if self._dense: value = np.linalg.slogdet(self.cov)[1] / (2 * self.mean.shape[1])
-        else: value = np.log(as_table(self.cov, self.structure, self.mean.shape)).mean(1) / 2
-        return np.broadcast_to(value, len(self.mean))
+        return self.form.log_spread(self.cov, self.mean.shape)
 
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): set_fields(self, **state)
 
-    def _rows(self): # what has an entry for each component, with the factor that goes with it
-        if self.structure.startswith("tied"): return ["mean"]
-        return ["mean", "cov", "_scale"] + ["_inverse"] * (self.structure == "full")
-
-    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self._rows()})
+    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self.form.rows()})
 
     def with_rows(self, k, part):
-        values = {name: np.array(getattr(self, name)) for name in self._rows()}
+        values = {name: np.array(getattr(self, name)) for name in self.form.rows()}
         for name, value in values.items(): value[k] = getattr(part, name)
         return part._with(**values)
 
@@ -147,17 +146,16 @@ class MultivariateNormal(_Factored):
 
     def __post_init__(self):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")
-        shape = cov_shapes(*mean.shape)[as_structure(self.structure)]
+        form = structure_of(self.structure)
+        shape = form.shape(*mean.shape)
         if cov.shape != shape: raise ValueError(f"cov must have shape {shape} for structure {self.structure!r} "
                                                 f"and mean of shape {mean.shape}; got {cov.shape}")
-        set_fields(self, mean=mean, cov=cov, _scale=factor(cov, self.structure))
+        set_fields(self, mean=mean, cov=cov, _scale=form.factor(cov))
         object.__setattr__(self, "reg_covar", as_tolerance(self.reg_covar, "reg_covar"))
-        one = shape if self.structure.startswith("tied") else shape[1:] # one covariance
-        if self.floor is not None: set_fields(self, floor=as_floor(self.floor, one))
+        if self.floor is not None: set_fields(self, floor=as_floor(self.floor, form.of_one(mean.shape[1])))
 
     @cached_property
-    def _inverse(self): return inverse_triangle(self._scale) # of full and tied
-
+    def _inverse(self): return self.form.with_inverse(self._scale).get("_inverse") # None without off-diagonals
 
     @property
     def n_components(self) -> int: return len(self.mean)
@@ -174,10 +172,7 @@ class MultivariateNormal(_Factored):
         return self._log_prob(self.check(x))
 
     def _log_prob(self, x): # x was read
-        mean, scale = self.mean, self._scale
-        if self.structure == "full": return log_full(x, mean, scale, self._inverse)
-        if self.structure == "tied": return log_shared(x, mean, scale, self._inverse)
-        return log_normal(x, mean, as_table(scale, self.structure, mean.shape))
+        return self.form.log_prob(x, self.mean, self._scale, self._inverse)
 
     def statistics(self, x, r) -> Moments: # total and origin: (K, d)
         """First and second moments, given responsibilities r of shape (n, K).
@@ -185,35 +180,32 @@ class MultivariateNormal(_Factored):
         square: (K, d, d) for full and tied, else its diagonals, (K, d)."""
         return self._statistics(*self._pair(x, r))
 
-    def _statistics(self, x, r): return moments_of(x, r, self.mean, outer=self.structure in ("full", "tied"))
+    def _statistics(self, x, r): return moments_of(x, r, self.mean, outer=self.form.dense)
 
     def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":
         """The mean, and the scatter about it (about the frozen mean, if that is frozen), as the structure says.
 
         `prior`: Moments to add. Raises Degenerate for a component without data, and,
         without a floor, for one without spread in some direction."""
-        K, d = self.mean.shape
-        stats = with_prior(stats, prior, (K, d), (K, d, d) if self.structure in ("full", "tied") else (K, d))
+        form, shape = self.form, self.mean.shape
+        stats = with_prior(stats, prior, shape, form.square_shape(*shape))
         freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight, signed=True)
         if "cov" in freeze: return self._with(mean=mean)
-        if "mean" in freeze and not self.structure.startswith("tied"): divide(stats.weight, stats.weight)
-        cov = covariance_of(stats.about(mean).square, stats.weight, self.structure)
+        if "mean" in freeze and not form.tied: divide(stats.weight, stats.weight)
+        cov = form.from_scatter(stats.about(mean).square, stats.weight)
         return self._with(mean=mean, **_allowed(mean, cov, self))
 
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component whose covariance touches the floor."
         if self.floor is None: return super().guarded()
-        cov = self.cov[:, None] if self.structure == "spherical" else self.cov
-        return np.broadcast_to(on_floor(cov, self.floor), self.n_components)
+        return np.broadcast_to(on_floor(self.form.columns_last(self.cov), self.floor), self.n_components)
 
     def marginal(self, columns):
         "These columns alone: their means, and their rows and columns of cov."
-        cov, floor = (of_columns(a, columns, self.structure) for a in (self.cov, self.floor))
+        cov, floor = (a if a is None else self.form.of_columns(a, columns) for a in (self.cov, self.floor))
         return replace(self, mean=self.mean[:, as_columns(columns, self.mean.shape[1])], cov=cov, floor=floor)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."
-        z, scale = as_rng(rng).standard_normal((n, *self.mean.shape)), self._scale
-        if self.structure in ("full", "tied"): return self.mean + (z.swapaxes(0, 1) @ scale.swapaxes(-1, -2)).swapaxes(0, 1)
-        return self.mean + z * as_table(scale, self.structure, self.mean.shape)
+        return self.mean + self.form.scaled(as_rng(rng).standard_normal((n, *self.mean.shape)), self._scale)

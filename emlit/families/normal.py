@@ -47,6 +47,12 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         return QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
 
     def _sizes(self, k): return {"mean": self.std[k], "std": self.std[k]}
+    def variances(self) -> np.ndarray: return self.std.reshape(len(self.std), -1)**2 # (K, d)
+
+    def covariances(self) -> np.ndarray:
+        "The covariance matrices, (K, d, d)."
+        return self.variances()[..., None] * np.eye(self.std[0].size)
+
     def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
     def mean_and_variance(self): return self.mean, self.std**2
 

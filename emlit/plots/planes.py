@@ -33,13 +33,8 @@ def _gaussians(mixture):
 # %% ../../nbs/inside_plots_planes.ipynb #9c10f897
 def _covariances(block):
     "The covariance matrices of a normal family, whatever its structure, (K, d, d)."
-    K, d = np.shape(block.mean)
-    if hasattr(block, "std"): return np.square(block.std)[:, :, None] * np.eye(d)
-    cov = np.asarray(block.cov)
-    # now as diag or tied_diag
-    if block.structure in ("spherical", "tied_spherical"): cov = cov[..., None] * np.ones(d)
-    if block.structure not in ("full", "tied"): cov = cov[..., None] * np.eye(d)
-    return np.broadcast_to(cov, (K, d, d))
+    if hasattr(block, "std"): return np.square(block.std)[:, :, None] * np.eye(np.shape(block.mean)[1])
+    return block.covariances()
 
 # %% ../../nbs/inside_plots_planes.ipynb #8b1cbb08
 def _ellipse(mean, cov, distance, n=61):
