@@ -8,9 +8,9 @@ __all__ = ['weighted_sum', 'entropy', 'q_function', 'elbo', 'kl']
 # %% ../../nbs/02_bound.ipynb #c58b3610
 import numpy as np
 
-from ..checks import as_distribution, as_fitted, as_sample_weight, counting
-from ..families import _calm
+from ..foundations.arrays import calm
 from ..foundations.lazy import entr, rel_entr
+from ..foundations.reading import as_distribution, as_fitted, as_sample_weight, counting
 
 # %% ../../nbs/02_bound.ipynb #9584dc3f
 def weighted_sum(terms, sample_weight): # (n, K), (n,)
@@ -31,7 +31,7 @@ def entropy(
     return weighted_sum(entr(np.atleast_2d(as_distribution(q, "q"))), sample_weight)
 
 # %% ../../nbs/02_bound.ipynb #f1003461
-@_calm
+@calm
 def q_function(
     model, # θ, the free argument: a mixture or a fit of one, or what has log_joint(x), (n, K)
     x,     # (n,) or (n, d): the data
@@ -57,7 +57,7 @@ def q_function(
     return weighted_sum(q * np.where(q > 0, log_joint, 0), sample_weight)
 
 # %% ../../nbs/02_bound.ipynb #fe793ed3
-@_calm
+@calm
 def elbo(
     model, # θ: a mixture or a fit of one, or anything with log_joint(x) of shape (n, K)
     x,     # (n,) or (n, d): the data
@@ -72,7 +72,7 @@ def elbo(
     return q_function(model, x, q, sample_weight) + entropy(q, sample_weight)
 
 # %% ../../nbs/02_bound.ipynb #207530cb
-@_calm
+@calm
 def kl(
     q, # (n, K): one distribution in each row; the average is taken under it
     p, # (n, K): another

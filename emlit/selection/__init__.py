@@ -1,2 +1,3 @@
 "Moved to emlit.inference."
-from emlit.inference.selection import aic, bic, icl, _count
+from emlit.inference.given import n_observations as _count
+from emlit.inference.selection import aic, bic, icl

@@ -8,8 +8,8 @@ __all__ = ['middle', 'drawn_in', 'spread_centres', 'lloyd', 'kmeans']
 # %% ../../nbs/inside_clustering.ipynb #b7cd9a02
 import numpy as np
 
-from ..checks import as_rng
-from ..families import _calm, _each_column
+from ..foundations.arrays import calm, each_column
+from ..foundations.reading import as_rng
 from .recipes import standardised_rows, too_few
 
 # %% ../../nbs/inside_clustering.ipynb #22be2607
@@ -19,15 +19,17 @@ def middle(
 ) -> tuple: # medians, and ranges of the middle half of each column: two of shape (d,)
     """Where most of each column lies.
 
-    A column with half of its values alike gets the range of its middle 80, 95 or 99 %, or of all. No range is
-    below the rounding of the column's numbers, but that of a constant column, which is 0."""
+    A column with half of its values alike gets the range of its middle 80, 95 or 99 %, or of all.
+    No range is below the rounding of the column's numbers, but that of a constant column: 0."""
     order, columns = np.argsort(x, axis=0), np.arange(x.shape[1])
     share = np.cumsum((np.ones(len(x)) if w is None else w)[order], axis=0)
     share = share / share[-1]
     at = lambda q: x[order[(share < q).sum(axis=0).clip(max=len(x) - 1), columns], columns]
     width = np.zeros(x.shape[1])
-    for q in (0.25, 0.1, 0.025, 0.005, 0): width = np.where(width > 0, width, at(1 - q) - at(q))
-    return at(0.5), np.where(width > 0, np.maximum(width, np.spacing(np.abs(x).max(axis=0))), 0)
+    for q in (0.25, 0.1, 0.025, 0.005, 0):
+        width = np.where(width > 0, width, at(1 - q) - at(q))
+    least = np.spacing(np.abs(x).max(axis=0))
+    return at(0.5), np.where(width > 0, np.maximum(width, least), 0)
 
 # %% ../../nbs/inside_clustering.ipynb #1777ea36
 _REACH = 10 # ranges of the middle half
@@ -37,53 +39,73 @@ def drawn_in(
     centre, # (d,): medians
     width,  # (d,): ranges of the middle half
 ) -> np.ndarray: # x itself where nothing lies further out than _REACH ranges
-    "The data with far values drawn in: beyond _REACH ranges of the middle half it is the logarithm of the distance that grows, (9.5)."
+    """The data with far values drawn in.
+
+    Beyond _REACH ranges of the middle half it is the logarithm of the distance that grows."""
     reach = _REACH * np.where(width > 0, width, np.inf)
     with np.errstate(over="ignore", under="ignore"): t = x / reach - centre / reach
     if -1 <= t.min() and t.max() <= 1: return x
     far = np.abs(t) > 1
     t = np.where(far, t, 1)
-    return np.where(far, centre + np.sign(t) * np.where(far, reach, 0) * (1 + np.log(np.abs(t))), x)
+    moved = centre + np.sign(t) * np.where(far, reach, 0) * (1 + np.log(np.abs(t)))
+    return np.where(far, moved, x)
 
 # %% ../../nbs/inside_clustering.ipynb #d1ad88b7
 def _squares(columns, centres): # (d, n), (K, d) → (K, n)
     "Squared distances of rows from centres, but for a number that each row has to itself."
-    return np.square(centres).sum(axis=1)[:, None] - 2 * _each_column(centres, columns)
+    return np.square(centres).sum(axis=1)[:, None] - 2 * each_column(centres, columns)
 
-def spread_centres(z, w, K, rng):
+def spread_centres(
+    z,   # (n, d): standardised rows
+    w,   # (n,): how often each counts
+    K,   # centres
+    rng, # with `choice` and `uniform`
+) -> np.ndarray: # (K, d)
     """Centres by k-means++, where each is the best of a few draws.
 
-    Source: Arthur & Vassilvitskii, SODA (2007), section 6: "choose several new centers during each iteration"."""
+    Raises ValueError if fewer than K rows can be told apart. Source: Arthur & Vassilvitskii, SODA
+    (2007), section 6: "choose several new centers during each iteration"."""
     columns, own, tries = np.ascontiguousarray(z.T), np.square(z).sum(axis=1), 2 + int(np.log(K))
     centres = z[rng.choice(len(z), 1, p=w / w.sum())]
     least = np.maximum(_squares(columns, centres)[0] + own, 0)
     while len(centres) < K:
         mass = w * least
-        if not mass.any(): raise ValueError(too_few(K, f"{len(centres)}; the others are too close to tell apart"))
-        drawn = np.minimum(np.searchsorted(np.cumsum(mass), rng.uniform(size=tries) * mass.sum()), len(z) - 1)
+        if not mass.any(): raise ValueError(too_few(K, len(centres), close=True))
+        at = np.searchsorted(np.cumsum(mass), rng.uniform(size=tries) * mass.sum())
+        drawn = np.minimum(at, len(z) - 1)
         each = np.minimum(np.maximum(_squares(columns, z[drawn]) + own, 0), least)
         best = (each * w).sum(axis=1).argmin()
         centres, least = np.concatenate([centres, z[drawn[[best]]]]), each[best]
     return centres
 
 # %% ../../nbs/inside_clustering.ipynb #19b596ec
-def lloyd(z, w, centres, most=300, tol=1e-4):
-    "Each centre to the mean of the rows nearest to it, until none moves by much: labels, and the sum of squares, but for a constant."
+def _means(columns, w, label, centres): # → (K, d), and the groups that are empty
+    "The mean of each group."
+    counts = np.bincount(label, w, len(centres))
+    sums = np.stack([np.bincount(label, w * column, len(centres)) for column in columns], axis=1)
+    return sums / np.where(counts > 0, counts, 1)[:, None], np.flatnonzero(counts == 0)
+
+def lloyd(
+    z,        # (n, d): standardised rows
+    w,        # (n,): how often each counts
+    centres,  # (K, d): where they begin
+    most=300, # rounds
+    tol=1e-4, # squares of all moves, below which it is over
+) -> tuple:   # labels (n,), and the sum of squares, but for a constant
+    "Each centre to the mean of the rows nearest to it, until none moves by much."
     columns, own = np.ascontiguousarray(z.T), np.square(z).sum(axis=1)
     for _ in range(most):
         squares, before = _squares(columns, centres), centres
-        label = squares.argmin(axis=0)
-        counts = np.bincount(label, w, len(centres))
-        sums = np.stack([np.bincount(label, w * column, len(centres)) for column in columns], axis=1)
-        centres, empty = sums / np.where(counts > 0, counts, 1)[:, None], np.flatnonzero(counts == 0)
+        centres, empty = _means(columns, w, squares.argmin(axis=0), centres)
         if empty.size: # to the rows that are worst off
-            centres[empty] = z[np.argsort(-w * (squares.min(axis=0) + own), kind="stable")[:empty.size]]
-        if np.square(centres - before).sum() <= tol: break # of squares that are 1 in the mean of each column
+            worst = np.argsort(-w * (squares.min(axis=0) + own), kind="stable")
+            centres[empty] = z[worst[:empty.size]]
+        if np.square(centres - before).sum() <= tol: break # squares are 1 in the mean of a column
     squares = _squares(columns, centres)
     return squares.argmin(axis=0), (w * squares.min(axis=0)).sum()
 
 # %% ../../nbs/inside_clustering.ipynb #a662c6d6
-@_calm
+@calm
 def kmeans(
     x,                  # (n,) or (n, d): the data
     n_components: int,  # K
@@ -91,11 +113,13 @@ def kmeans(
     sample_weight=None, # (n,), how often each observation counts
     n_init=1,           # runs of k-means; the tightest groups are kept
 ) -> np.ndarray:        # (n, K), a single 1 in each row
-    """The groups found by k-means on standardised columns, in which far values were drawn in, (9.5).
+    """The groups found by k-means on standardised columns, in which far values were drawn in.
 
     Raises ValueError if there are fewer than K distinct rows.
     Source: Lloyd, IEEE Trans. Inf. Theory 28 (1982), 129-137."""
-    z, w, K = standardised_rows(x, n_components, sample_weight, prepare=lambda x, w: drawn_in(x, *middle(x, w)))
-    seeded = np.random.RandomState(int(as_rng(rng).integers(2**31))) # so that the draws are those of scikit-learn
+    prepare = lambda x, w: drawn_in(x, *middle(x, w))
+    z, w, K = standardised_rows(x, n_components, sample_weight, prepare)
+    seed = int(as_rng(rng).integers(2**31))
+    seeded = np.random.RandomState(seed) # so that the draws are those of scikit-learn
     runs = [lloyd(z, w, spread_centres(z, w, K, seeded)) for _ in range(n_init)]
     return np.eye(K)[min(runs, key=lambda run: run[1])[0]]

@@ -8,8 +8,8 @@ __all__ = ['sketch']
 # %% ../../nbs/inside_sketches.ipynb #22aa0773
 import numpy as np
 
-from ..checks import as_array, as_count, as_rng, as_sample_weight, counting
-from ..families import _over_rows
+from ..foundations.arrays import over_rows
+from ..foundations.reading import as_array, as_count, as_rng, as_sample_weight, counting
 from .clustering import drawn_in, middle
 
 # %% ../../nbs/inside_sketches.ipynb #84888b7f
@@ -19,39 +19,44 @@ def _distinct(x, drawn, counts):
     return rows, np.bincount(of.ravel(), counts).astype(float)
 
 def _even_draws(x, w, size, rng, far=0.0):
-    "Numbers of rows, drawn with replacement in proportion to the weights, and how often each draw counts: once."
+    "Numbers of rows, drawn in proportion to the weights; and None: each draw counts once."
     return rng.choice(len(x), size, p=None if w is None else w / w.sum()), None
 
 # %% ../../nbs/inside_sketches.ipynb #1279ea1f
 _ROWS = 2**14 # in a block
 
-def _far(x, part, core, unit): # core: medians and ranges; unit: (d,)
-    "The second sum of (9.6) for some rows: squared distances from the middle in units of `unit`, far values drawn in."
+def _blocks(n): return [slice(i, i + _ROWS) for i in range(0, n, _ROWS)]
+
+def _far(x, part, core, unit): # core: medians and ranges; unit: (d,) → (rows, d)
+    "Squared distances from the middle in units of `unit`, far values drawn in, for some rows."
     z = np.asfortranarray(x[part].reshape(-1, x[0].size), float) # column by column is faster
     z = np.abs(drawn_in(z, *core) - core[0])
     return np.square(np.minimum(np.divide(z, unit, out=z), 1e100, out=z), out=z)
 
-def _units(core): return np.where(core[1] > 0, core[1], np.maximum(np.abs(core[0]), 1)) # so that squares do not overflow
+def _units(core): # so that squares do not overflow
+    "The range of each column; where that is 0, the size of its numbers."
+    return np.where(core[1] > 0, core[1], np.maximum(np.abs(core[0]), 1))
+
+def _pick(shares, n, rng): return rng.choice(len(shares), n, p=shares / shares.sum())
 
 # %% ../../nbs/inside_sketches.ipynb #cf1f153f
 def _far_draws(x, w, size, rng, far):
-    "Numbers of rows drawn by (9.6), and how often each draw counts."
-    v, (drawn, _) = np.ones(len(x)) if w is None else w, _even_draws(x, w, size - round(far * size), rng)
+    "Numbers of rows, a share `far` of them drawn by squared distance, and how often each counts."
+    v, blocks = np.ones(len(x)) if w is None else w, _blocks(len(x))
+    drawn, _ = _even_draws(x, w, size - round(far * size), rng)
     core = middle(x[drawn].reshape(len(drawn), -1))
-    unit, blocks = _units(core), [slice(i, i + _ROWS) for i in range(0, len(x), _ROWS)]
-    sums = np.array([_over_rows(_far(x, part, core, unit), v[part]) for part in blocks])
+    unit = _units(core)
+    sums = np.array([over_rows(_far(x, part, core, unit), v[part]) for part in blocks])
     total, varied = sums.sum(axis=0), sums.any(axis=0)
     if not varied.any(): return drawn, None
-    unit = np.where(varied, unit * np.sqrt(total * varied.sum()), np.inf) # now all squares add up to 1
+    unit = np.where(varied, unit * np.sqrt(total * varied.sum()), np.inf) # all squares add up to 1
     shares = lambda part: v[part] * _far(x, part, core, unit).sum(axis=1)
-    mass, drawn = (sums[:, varied] / total[varied]).sum(axis=1), [drawn]
-    for part, n in zip(blocks, rng.multinomial(size - len(drawn[0]), mass / mass.sum())):
-        if n: drawn.append(part.start + _pick(shares(part), n, rng))
-    drawn = np.concatenate(drawn)
+    mass = (sums[:, varied] / total[varied]).sum(axis=1)
+    numbers = rng.multinomial(size - len(drawn), mass / mass.sum())
+    more = [b.start + _pick(shares(b), n, rng) for b, n in zip(blocks, numbers) if n]
+    drawn = np.concatenate([drawn, *more])
     counts = v[drawn] / ((1 - far) * v[drawn] / v.sum() + far * shares(drawn))
     return drawn, counts * (size / counts.sum())
-
-def _pick(shares, n, rng): return rng.choice(len(shares), n, p=shares / shares.sum())
 
 # %% ../../nbs/inside_sketches.ipynb #3f316b49
 def sketch(
@@ -65,11 +70,13 @@ def sketch(
 ) -> tuple:             # distinct rows of x in ascending order, and how often each counts
     """A few rows that stand for all: the distinct ones, or `size` draws of them.
 
-    Drawn with replacement, in proportion to the weights, or for a share `far` of the draws in proportion to the
-    weighted squared distance from the middle, (9.6); rows of weight 0 never are. Where the draws hold fewer than
-    `least` distinct rows, all rows are used after all.
-    Source: Bachem, Lucic & Krause, Scalable k-means clustering via lightweight coresets, KDD (2018), for `far`."""
-    x, size = as_array(counting(x, sample_weight), "x", ndim=(1, 2)), as_count(size, "size", least=1)
+    Drawn with replacement, in proportion to the weights, or for a share `far` of the draws in
+    proportion to the weighted squared distance from the middle; rows of weight 0 never are. Where
+    the draws hold fewer than `least` distinct rows, all rows are used after all.
+    Source: Bachem, Lucic & Krause, Scalable k-means clustering via lightweight coresets, KDD
+    (2018), for `far`."""
+    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2))
+    size = as_count(size, "size", least=1)
     w = None if sample_weight is None else as_sample_weight(sample_weight, len(x))
     if len(x) > size:
         draws = _far_draws if far else _even_draws
