@@ -44,6 +44,24 @@ def test_star_import_gives_every_public_name_and_nothing_else():
 def test_estimators_bring_scikit_learn_and_no_pictures(line):
     assert python(f"{line}; import sys; print([m in sys.modules for m in ('sklearn', 'matplotlib', 'plotly')])") == "[True, False, False]"
 
+def test_coins_and_normals_are_fitted_without_scipy():
+    code = """import sys; sys.modules["scipy"] = None
+from emlit import Bernoulli, Mixture, Normal, fit
+print(fit(Mixture([.46, .54], Bernoulli([.55, .67])), [1, 1, 0, 1, 0, 0, 1, 0, 1, 1]).reason,
+      fit(Mixture([.5, .5], Normal([0, 4], [1, 1])), [0., 1, 2, 4, 5, 7]).reason)"""
+    assert python(code) == "converged converged"
+
+def test_dir_lists_everything_and_nothing_else():
+    listed = python("import emlit; print(*dir(emlit))").split()
+    assert {n for n in listed if not n.startswith("_")} == {*emlit.__all__, *MODULES}
+    assert not [n for n in listed if n.startswith("_") and not n.startswith("__")]
+    assert all(hasattr(emlit, n) for n in listed)
+
+@pytest.mark.parametrize("line", ["from emlit.plots import PALETTE, plt, style", "from emlit.data import load_faithful", "from emlit.mixture import frozen_names",
+                                  "from emlit.starts import kmeans, start", "from emlit.engine import cores; cores()", "import emlit; emlit.engine.cores()"])
+def test_paths_that_stay(line):
+    python(line)
+
 MODULES = [m.name for m in pkgutil.iter_modules(emlit.__path__) if not m.name.startswith("_")]
 
 @pytest.mark.parametrize("module", MODULES)

@@ -45,7 +45,7 @@ def test_wheel_holds_the_package_alone(dist):
         names = wheel.namelist()
         metadata = wheel.read(next(n for n in names if n.endswith("METADATA"))).decode()
     assert {n.split("/")[0] for n in names} == {"emlit", f"emlit-{emlit.__version__}.dist-info"}
-    assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "emlit").rglob("*.py")} <= set(names)
+    assert {p.relative_to(ROOT).as_posix() for p in (ROOT / "emlit").rglob("*.py")} | {"emlit/py.typed"} <= set(names)
     assert f"Version: {emlit.__version__}" in metadata and "Requires-Dist: numpy" in metadata
     needed = re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.M)
     assert not {"nbdev", "fastcore", "pytest"} & set(needed)
