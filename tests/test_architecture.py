@@ -145,6 +145,12 @@ def lines_of_code(m):
     return len(lines)
 
 
+def statements(m):
+    "Statements without docstrings and imports: they do not change when a line is broken or a module cut in two."
+    skip = lambda n: isinstance(n, (ast.Import, ast.ImportFrom)) or isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)
+    return sum(isinstance(n, ast.stmt) and not skip(n) for n in ast.walk(m.tree))
+
+
 def shown_at_work(root=ROOT):
     "Of each chapter of the course: exported definitions, and how many of them are used before the next is exported."
     exported = re.compile(r"^#\|\s*exports?\b", re.M)
@@ -161,6 +167,7 @@ def counts(root=ROOT):
     shown = list(shown_at_work(root))
     return {
         "modules": len(every), "lines": n, "lines of code": sum(map(lines_of_code, each)),
+        "statements": sum(map(statements, each)),
         "longest module": max((m.lines, m.name) for m in each), "modules over 500 lines": [m for m in each if m.lines > 500],
         "isinstance per 1000 lines": round(1000 * sum(len(calls(m, "isinstance")) for m in each) / n, 1),
         "hasattr": sum(len(calls(m, "hasattr")) for m in each), "getattr with a default": sum(len(calls(m, "getattr", 3)) for m in each),

@@ -25,16 +25,10 @@ def _gaussians(mixture):
     "(k, mean, covariance) of each normal component of two dimensions."
     first = 0
     for block in mixture_of(mixture, "mixture").components:
-        if hasattr(block, "mean") and (hasattr(block, "cov") or hasattr(block, "std")):
-            yield from ((first + k, m, c)
-                        for k, (m, c) in enumerate(zip(block.mean, _covariances(block))))
+        if block.quadratic:
+            means, _ = block.mean_and_variance()
+            yield from zip(range(first, first + len(means)), means, block.cov_given([]))
         first += block.n_components
-
-# %% ../../nbs/inside_plots_planes.ipynb #9c10f897
-def _covariances(block):
-    "The covariance matrices of a normal family, whatever its structure, (K, d, d)."
-    if hasattr(block, "std"): return np.square(block.std)[:, :, None] * np.eye(np.shape(block.mean)[1])
-    return block.covariances()
 
 # %% ../../nbs/inside_plots_planes.ipynb #8b1cbb08
 def _ellipse(mean, cov, distance, n=61):

@@ -25,8 +25,6 @@ def mixture_of(
     raise TypeError(f"{name} must be a Mixture, or a Trace or a fitted estimator of one; got an "
                     f"object of type {type(model).__name__}")
 
-def _is_trace(trace): return hasattr(trace, "steps") and hasattr(trace, "model")
-
 # %% ../../nbs/inside_plots_reading.ipynb #3366ea40
 def _is_step(step):
     "Is it a Step, or something just like it?"
