@@ -6,10 +6,9 @@
 __all__ = ['Expectation', 'Mixture', 'as_mixture', 'frozen_names', 'log_normalise', 'mixture_and_data', 'observations']
 
 # %% ../nbs/inside_mixture.ipynb #bab04019
-from .models.freezing import frozen_names, _check_changes, _in_block
-from .models.mixture import *
-from .models.mixture import (_NO_DATA, _check_expectation, _e_step_exact, _estimated, _inside,
-                                  _largest, _log_joint)
+from .models.arguments import as_mixture, mixture_and_data, observations
+from .models.mixture import Expectation, Mixture, log_normalise
+from .models.model import frozen_names
 
 # %% ../nbs/inside_mixture.ipynb #0018f762
 _all_ = ["Expectation", "Mixture", "as_mixture", "frozen_names", "log_normalise", "mixture_and_data", "observations"]

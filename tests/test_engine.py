@@ -10,7 +10,9 @@ from sklearn.decomposition import PCA
 
 import emlit.engine.plans
 import emlit.engine.threads
+import emlit.models.blocks
 import emlit.models.mixture
+from emlit.foundations.batch import Batch
 from emlit import GaussianMixture, Mixture, MultivariateNormal, Normal, Poisson, fit
 from emlit.engine import QuadraticForm
 from emlit.engine.kernels import sum_blocks
@@ -35,7 +37,7 @@ def problem(structure, n=4000, d=3, K=4, seed=0, shift=0.0, scale=1.0, spread=2.
            "tied_diag": rng.uniform(.5, 2, d), "spherical": rng.uniform(.5, 2, K), "tied_spherical": np.array(1.3)}[structure]
     return shift + scale * x, Mixture(rng.dirichlet(np.full(K, 5)), MultivariateNormal(shift + scale * mean, scale**2 * cov, structure))
 
-def careful(model, x, w=None): return emlit.models.mixture._e_step_exact(model, x, w, range(len(x)))
+def careful(model, x, w=None): return emlit.models.mixture.exact_e_step(model, Batch(x, w))
 
 def fused(model, x, w=None, dtype="float64", engine="numpy"):
     "What the kernel of the only block finds; None where there is none, or it is not to be trusted."
@@ -254,7 +256,7 @@ def test_tiny_weights_of_components(weight, engine):
 def test_a_whole_fit_is_the_same(monkeypatch, engine):
     x, model = problem("full", n=3000)
     fast = fit(model, x, max_iter=50, tol=0, engine=engine)
-    monkeypatch.setattr(emlit.models.mixture, "_FEW", np.inf)
+    monkeypatch.setattr(emlit.models.blocks, "FEW", np.inf)
     slow = fit(model, x, max_iter=50, tol=0)
     assert_allclose(fast.logliks, slow.logliks, rtol=1e-12)
     assert_allclose(fast.model.components[0].cov, slow.model.components[0].cov, rtol=1e-8)
@@ -383,7 +385,7 @@ def test_what_goes_wrong_in_a_thread_is_raised_the_first_first():
 
 def one_by_one(model, x):
     "What is said of rows, the careful way."
-    joint = emlit.models.mixture._log_joint(model, x, emlit.models.mixture._inside(model.components, x))
+    joint = model.log_joint(x)
     with np.errstate(divide="ignore"): return np.logaddexp.reduce(joint, axis=1), joint
 
 def assert_scores(model, x, fast=True, rtol=1e-12):
@@ -435,7 +437,7 @@ def test_fast_scores_only_where_they_are_safe(shift, spread, fast):
 def test_the_largest_of_each_column(K):
     rng = np.random.default_rng(K)
     for joint in (rng.random((K, 500)), rng.integers(0, 3, (K, 500)).astype(float), np.zeros((K, 3))): # ties: the first
-        np.testing.assert_array_equal(emlit.models.mixture._largest(joint), joint.argmax(axis=0))
+        np.testing.assert_array_equal(emlit.models.blocks.largest(joint), joint.argmax(axis=0))
 
 def test_clusters_that_lie_apart_and_weights_of_zero():
     x, model = problem("spherical", n=100_000, spread=60)

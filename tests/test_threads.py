@@ -132,6 +132,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 import emlit.engine
 from emlit import *
+from emlit.foundations.batch import Batch
+from emlit.models.mixture import exact_e_step
 threads, own = map(int, sys.argv[1:])
 threadpool_limits(threads, user_api="blas") # more than there are cores, too
 emlit.engine.threads.cores = lambda: own
@@ -149,7 +151,7 @@ for n, d, K in [(300_000, 1, 3), (150_000, 2, 8), (20_000, 8, 8), (10_000, 16, 1
         m = Mixture(np.full(K, 1 / K), MultivariateNormal(mean, covs(structure, K, d), structure))
         say(*all_of(m.e_step(x, w)), m.responsibilities(x[:50_000]), m.log_prob(x))
         if structure in ("full", "diag"):
-            say(*all_of(m.e_step(x)), *all_of(m.e_step(x.astype(np.float32), dtype="float32")), *all_of(emlit.models.mixture._e_step_exact(m, x[:20_000], w, range(len(x[:20_000])))))
+            say(*all_of(m.e_step(x)), *all_of(m.e_step(x.astype(np.float32), dtype="float32")), *all_of(exact_e_step(m, Batch(x[:20_000], w[:20_000]))))
             parts = emlit.chunks.Chunks([x[:n // 3], x[n // 3:]])
             say(*fit(m, parts, max_iter=2, tol=0).model.parameters().values())
             say(*fit(m, x[:20_000], max_iter=14, tol=0, accelerate="squarem").model.parameters().values())

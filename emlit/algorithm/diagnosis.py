@@ -12,7 +12,7 @@ import numpy as np
 
 from .acceleration import Accelerator, Coordinates
 from .stopping import _stop
-from ..mixture import Mixture, _estimated
+from ..models.mixture import Mixture
 from ..sources.source import given
 
 # %% ../../nbs/inside_diagnosis.ipynb #2d0dd2c2
@@ -211,7 +211,7 @@ def _empty(model, em_map, t):
     if not isinstance(model, Mixture): return []
     frozen, n_k = em_map.for_m.get("freeze", ()), model.weights
     if "weights" in frozen: n_k = em_map.e_step(model, t).weight
-    return np.flatnonzero(_estimated(model, frozen) & (n_k == 0)).tolist()
+    return np.flatnonzero(model.estimated(frozen) & (n_k == 0)).tolist()
 
 def _judge(reason, model, twins, em_map, enough=0.0, t=0):
     """The reason, its message, and how a warning of it begins, or None.

@@ -20,7 +20,8 @@ from ..sources.source import given, part_e_step
 from ..families import Degenerate
 from .fitting import _log_prior
 from .beginning import check_model, freezing
-from ..mixture import Mixture, _NO_DATA, _estimated
+from ..models.blocks import NO_DATA
+from ..models.mixture import Mixture
 
 # %% ../../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
@@ -71,8 +72,8 @@ def _learned(model, stats, for_m):
     new = model.m_step(stats, **for_m)
     if isinstance(new, Mixture):
         lost = (new.weights == 0) & (model.weights > 0)
-        lost &= _estimated(new, for_m.get("freeze", ()))
-        if lost.any(): raise Degenerate(_NO_DATA, int(lost.argmax()))
+        lost &= new.estimated(for_m.get("freeze", ()))
+        if lost.any(): raise Degenerate(NO_DATA, int(lost.argmax()))
     return new
 
 # %% ../../nbs/16b_online.ipynb #270f8d29

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..foundations.arrays import over_rows
 from .tangent import derivative, second_derivatives
-from ..mixture import _inside, _log_joint, log_normalise
+from ..foundations.batch import Batch
+from ..models.mixture import log_normalise
 
 # %% ../../nbs/inside_scores.ipynb #e72678ce
 def column_colouring(
@@ -55,7 +56,7 @@ class Scores:
         w,     # (n,): how often each row counts
     ):
         self.chart, self.x, self.w = chart, x, w
-        self.inside = _inside(chart.model.components, x)
+        self.batch = Batch(x)
         self.owner = column_colouring(chart)
         moves = [chart.A[:, np.unique(o[o >= 0])].sum(1) for o in self.owner]
         self.moves = np.reshape(moves, (len(self.owner), len(chart.A))).T
@@ -66,7 +67,7 @@ class Scores:
 
     def joint(self, change):
         "a_ik of the model moved by `change`."
-        return _log_joint(self.chart.moved(change), self.x, self.inside)
+        return self.chart.moved(change).log_joint(self.batch)
 
     def gain(self, change):
         "How much a_ik changes; 0 where the responsibility is 0, whatever happens there."

@@ -20,7 +20,9 @@ from .information import (complete_information, information_from_map, louis,
 from .reports import StandardErrors, checked_report
 from .scores import Scores
 from .tangent import chart_of_mixture, chart_of_model, raveled, unraveled
-from ..mixture import Mixture, _inside, frozen_names
+from ..models.blocks import supported
+from ..models.mixture import Mixture
+from ..models.model import frozen_names
 
 # %% ../../nbs/inside_uncertainty.ipynb #bb7b03d6
 def information_of_mixture(
@@ -61,7 +63,7 @@ def _searching(chart, x, w, frozen):
     ends = np.cumsum([b.n_components for b in model.components])[:-1]
     shares = np.split(w[:, None] * model.responsibilities(x), ends, axis=1)
     reach = unraveled(0.1 / p * np.abs(chart.A).sum(1), model.parameters())
-    blocks = zip(model.blocks().items(), moved, _inside(model.components, x), shares)
+    blocks = zip(model.blocks().items(), moved, supported(model.components, x), shares)
     for (name, block), other, rows, r in blocks:
         own = block.parameters()
         held = [n for n in own if f"{name}.{n}" in frozen]
