@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from ..foundations.errors import Refused
 from ..foundations.reading import (as_array, as_sample_weight, counting_rows, dtype_kinds,
                                        read_array)
 from ..sources import Source, as_source
@@ -97,6 +98,9 @@ def of_a_sample():
 def called_X():
     "Errors speak of X, which is what the data are called here."
     try: yield
+    except Refused as error:
+        if error.name != "x": raise
+        raise error.called("X") from None
     except (ValueError, TypeError) as error:
         error.args = tuple(re.sub(r"\bx(?= must |\[)", "X", part) if isinstance(part, str) else part for part in error.args)
         raise

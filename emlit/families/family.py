@@ -13,6 +13,7 @@ import numpy as np
 
 from .constraints import kinds, n_free, separate_moves
 from ..foundations.arrays import over_rows
+from ..foundations.errors import InvalidValue
 from ..foundations.reading import as_array, as_columns, check_columns, others, require
 from ..foundations.statistics import Stats
 
@@ -323,7 +324,7 @@ class Family(_Started):
 def _width(shape, family):
     "The number d of columns. Raises ValueError for parameters of shape (K,): x is one column then."
     if len(shape) == 2: return shape[1]
-    raise ValueError(f"x must have columns; {type(family).__name__} has parameters of shape {shape}, for x of shape (n,)")
+    raise InvalidValue("x", f"must have columns; {type(family).__name__} has parameters of shape {shape}, for x of shape (n,)")
 
 # %% ../../nbs/inside_family.ipynb #8e30e6e5
 class Univariate(Family):

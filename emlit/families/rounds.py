@@ -12,6 +12,7 @@ import numpy as np
 
 from .family import Family, Univariate
 from ..foundations.arrays import over_rows
+from ..foundations.errors import InvalidValue
 from ..foundations.reading import as_array, as_columns, require
 from ..foundations.statistics import Stats, proportions
 
@@ -73,7 +74,7 @@ class Rounds(Univariate):
         if self.n is not None: return super().read(x)
         x = as_array(x, "x", ndim=(1, 2))
         if x.shape[1:] == (2,): return x
-        raise ValueError(f"x must have shape (n, 2), each row (heads, tosses), for a Binomial with n=None; got {x.shape}")
+        raise InvalidValue("x", f"must have shape (n, 2), each row (heads, tosses), for a Binomial with n=None; got {x.shape}")
 
     def inside(self, x): # like x; with n=None (n,)
         if self.n is not None: return (x >= 0) & (x <= self.n) & (x == np.floor(x))
@@ -91,7 +92,7 @@ class Rounds(Univariate):
         columns = as_columns(columns, 2).tolist()
         if columns == [0, 1]: return self
         if columns == [1]: return TotalsAlone(self.n_components)
-        raise ValueError("x must hold the tosses of every row, for a Binomial with n=None: heads alone have no probability")
+        raise InvalidValue("x", "must hold the tosses of every row, for a Binomial with n=None: heads alone have no probability")
 
     def expected(self): return np.stack([self.n * self.p, self.n * (1 - self.p)], -1)
     def mean_and_variance(self): return self.n * self.p, self.n * self.p * (1 - self.p)
@@ -119,7 +120,7 @@ class RoundsGiven(Rounds):
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)
-        if not len(given): raise ValueError("x must hold the tosses of every row whose heads are to be filled in")
+        if not len(given): raise InvalidValue("x", "must hold the tosses of every row whose heads are to be filled in")
         return (x * self.p)[:, :, None] if len(given) == 1 else np.empty((len(x), len(self.p), 0))
 
     def cov_given(self, given):

@@ -16,6 +16,7 @@ from .family import Family, Univariate
 from .rounds import as_totals, grows
 from ..foundations.arrays import frozen_array, log_of, over_rows, set_fields, times
 from ..foundations.lazy import gammaln
+from ..foundations.errors import InvalidValue
 from ..foundations.reading import as_array, as_columns, as_count, as_distribution, as_rng, check_columns, require
 from ..foundations.statistics import Stats, divide, proportions, refuse_negative, with_prior
 
@@ -40,7 +41,7 @@ def _even(x, K):
     "Even probabilities of the categories 0 … max(x), for each column."
     if x.ndim == 2: return [_even(column, K) for column in x.T]
     size = max(int(x.max()) + 1, 1)
-    if size > 10**6: raise ValueError(f"x must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
+    if size > 10**6: raise InvalidValue("x", f"must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
                                       "such as by numpy.unique(x, return_inverse=True), or let MixtureModel('categorical') do it")
     return np.full((K, size), 1 / size)
 
@@ -61,7 +62,7 @@ class _Tables(Dirichlet, Univariate):
     @property
     def _d(self):
         if isinstance(self.p, tuple): return len(self.p)
-        raise ValueError("x must have columns; Categorical has one table p, for x of shape (n,)")
+        raise InvalidValue("x", "must have columns; Categorical has one table p, for x of shape (n,)")
 
     def marginal(self, columns):
         "The same family for these columns alone: the others are left out."
@@ -186,8 +187,8 @@ class _Throws(Dirichlet, Family):
         wrong = np.flatnonzero(~self.supports(x))
         if wrong.size:
             more = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-            raise ValueError(f"x must sum to {'at most 10**9' if self.n is None else f'n = {self.n}'} in each row; "
-                             f"x[{wrong[0]}] sums to {x[wrong[0]].sum():g}{more}")
+            raise InvalidValue("x", f"must sum to {'at most 10**9' if self.n is None else f'n = {self.n}'} in each row; "
+                             f"{{name}}[{wrong[0]}] sums to {x[wrong[0]].sum():g}{more}", int(wrong[0]))
         return x
 
     def marginal(self, columns):
@@ -226,7 +227,7 @@ class _ThrowsGiven(_Throws):
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)
-        if not len(given): raise ValueError("x must hold at least one count in every row that is to be filled in")
+        if not len(given): raise InvalidValue("x", "must hold at least one count in every row that is to be filled in")
         return x.sum(1)[:, None, None] * self._rates(given)
 
     def cov_given(self, given):

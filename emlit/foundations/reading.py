@@ -15,6 +15,8 @@ from operator import index
 
 import numpy as np
 
+from .errors import InvalidType, InvalidValue, MissingValue
+
 # %% ../../nbs/inside_reading.ipynb #0018fa35
 def as_array(
     value,            # what the user gave: a number, a list, an array, a table or column of pandas
@@ -27,13 +29,13 @@ def as_array(
     array = read_array(value, name)
     if array.dtype.kind == "O" and array.size and all(isinstance(v, Real) for v in array.flat):
         try: array = array.astype(float) # Python numbers of several types
-        except OverflowError: raise ValueError(f"{name} must be finite; it holds a number beyond 1.8e308") from None
+        except OverflowError: raise InvalidValue(name, "must be finite; it holds a number beyond 1.8e308") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got {_described(value, array)}")
+        raise InvalidType(name, f"must hold real numbers; got {_described(value, array)}")
     if ndim and array.ndim not in ndim:
         allowed = " or ".join(f"{d}-D" for d in ndim)
-        raise ValueError(f"{name} must be {allowed}; got shape {array.shape}")
-    if not array.size: raise ValueError(f"{name} must not be empty; got shape {array.shape}")
+        raise InvalidValue(name, f"must be {allowed}; got shape {array.shape}")
+    if not array.size: raise InvalidValue(name, f"must not be empty; got shape {array.shape}")
     if not (single and array.dtype == np.float32): array = array.astype(float, copy=False)
     if not (array.min() > -np.inf and array.max() < np.inf): # a NaN is the least and the largest
         if nan: require(~np.isinf(array), array, name, "finite, or NaN where a value is missing")
@@ -51,11 +53,11 @@ _is_gap = np.frompyfunc(lambda v: v is None or type(v).__name__ == "NAType", 1, 
 
 def read_array(value, name="x"):
     "What the user gave as an array of any type, with NaN where a table (pandas, polars) says that a value is missing."
-    if np.ma.is_masked(value): raise TypeError(f"{name} must not hold masked values; fill or remove them first")
-    if hasattr(value, "toarray"): raise TypeError(f"{name} must hold real numbers in a dense array; "
-                                                  f"got an object of type {type(value).__name__}: say {name}.toarray()")
+    if np.ma.is_masked(value): raise InvalidType(name, "must not hold masked values; fill or remove them first")
+    if hasattr(value, "toarray"): raise InvalidType(name, "must hold real numbers in a dense array; "
+                                                    f"got an object of type {type(value).__name__}: say {{name}}.toarray()")
     try: array = np.asarray(value)
-    except ValueError as error: raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from error
+    except ValueError as error: raise InvalidValue(name, "must be a rectangular array; its rows differ in length") from error
     if array.dtype.kind != "O" or not hasattr(value, "to_numpy"): return array
     if dtype_kinds(value) <= set("fiub"): return value.to_numpy(dtype=float, na_value=np.nan)
     array = np.where(_is_gap(array).astype(bool), np.nan, array)
@@ -81,14 +83,16 @@ def require(
     name: str,          # the argument's name
     allowed: str,       # what is allowed, to follow "must be"
 ) -> None:
-    "Raise a ValueError that names the first value that is not allowed, unless all are."
+    "Raise InvalidValue, or MissingValue for a NaN, with the first value that is not allowed, unless all are."
     ok = np.asarray(ok)
     if ok.all(): return
     at = np.unravel_index(np.argmin(ok), ok.shape)
-    place = f"{name}[{', '.join(map(str, at))}]" if at else name
+    place = f"{{name}}[{', '.join(map(str, at))}]" if at else "{name}"
     others = ok.size - np.count_nonzero(ok) - 1
     more = f" (and {others} more like it)" if others else ""
-    raise ValueError(f"{name} must be {allowed}; {place} is {array[at]}{more}")
+    what = f"must be {allowed}; {place} is {array[at]}{more}"
+    missing = np.any(array[at] != array[at]) # a NaN
+    raise (MissingValue if missing else InvalidValue)(name, what, *map(int, at[:2]))
 
 # %% ../../nbs/inside_reading.ipynb #bb374746
 def as_probabilities(
@@ -113,7 +117,7 @@ def as_distribution(
     error, rounding = np.abs(total - 1), 8 * np.finfo(float).eps
     if error.max() <= rounding: return p # rounding alone changes nothing
     if error.max() <= 1e-6: return np.where(error <= rounding, p, p / total)
-    raise ValueError(f"{name} must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of {total.flat[error.argmax()]:.9g}")
+    raise InvalidValue(name, f"must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of {total.flat[error.argmax()]:.9g}")
 
 # %% ../../nbs/inside_reading.ipynb #22aef332
 def as_count(
@@ -123,9 +127,9 @@ def as_count(
 ) -> int:
     "Read a whole number that is at least `least`.\n\nRaises TypeError for what is not a whole number, ValueError for one that is too small."
     try: number = index(value)
-    except TypeError: raise TypeError(f"{name} must be a whole number; got {shown(value)}") from None
-    if isinstance(value, (bool, np.bool_)): raise TypeError(f"{name} must be a whole number; got {shown(value)}")
-    if number < least: raise ValueError(f"{name} must be at least {least}; got {number}")
+    except TypeError: raise InvalidType(name, f"must be a whole number; got {shown(value)}") from None
+    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a whole number; got {shown(value)}")
+    if number < least: raise InvalidValue(name, f"must be at least {least}; got {number}")
     return number
 
 # %% ../../nbs/inside_reading.ipynb #2be6a9c3
@@ -161,7 +165,7 @@ def as_flag(
 ) -> bool:
     "Read a choice of yes or no.\n\nRaises TypeError for anything else, also for text and other numbers than 0 and 1."
     if isinstance(value, (bool, np.bool_)) or isinstance(value, int) and value in (0, 1): return bool(value)
-    raise TypeError(f"{name} must be True or False; got {shown(value)}")
+    raise InvalidType(name, f"must be True or False; got {shown(value)}")
 
 # %% ../../nbs/inside_reading.ipynb #f9db3892
 def as_tolerance(
@@ -169,7 +173,7 @@ def as_tolerance(
     name: str,  # the argument's name
 ) -> float:
     "Read a number that is finite and not negative."
-    if isinstance(value, (bool, np.bool_)): raise TypeError(f"{name} must be a number; got {value!r}")
+    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a number; got {value!r}")
     number = as_array(value, name, ndim=(0,))
     require(number >= 0, number, name, "at least 0")
     return float(number)
@@ -212,7 +216,7 @@ def check_columns(x, shape):
     if x.shape[1:] == shape[1:]: return x
     if len(x) == x.size and np.prod(shape[1:]) == 1: return x.reshape(len(x), *shape[1:])
     right = "(n,)" if len(shape) == 1 else f"(n, {shape[1]})"
-    raise ValueError(f"x must have shape {right} for parameters of shape {shape}; got {x.shape}")
+    raise InvalidValue("x", f"must have shape {right} for parameters of shape {shape}; got {x.shape}")
 
 # %% ../../nbs/inside_reading.ipynb #92473d68
 def as_columns(columns, d):
