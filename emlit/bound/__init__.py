@@ -1,2 +1,0 @@
-"Moved to emlit.inference."
-from emlit.inference.bound import elbo, entropy, kl, q_function
