@@ -45,11 +45,13 @@ def report(
     if not _telling.get(): return
     for note in trace.notes: # the reason has words of its own
         if note.kind != trace.reason: warn_caller(note.message, RuntimeWarning)
-    if trace.reason in _ENDS: warn_caller(f"{_ENDS[trace.reason]}: {trace.message}", ConvergenceWarning)
+    if trace.reason in _ENDS:
+        warn_caller(f"{_ENDS[trace.reason]}: {trace.message}", ConvergenceWarning)
     if settled(trace) or not trace.n_iter and trace.reason == "max_iter": return
-    warn_caller("Best performing initialization did not converge. Try different init parameters, or "
-                "increase max_iter, tol, or check for degenerate data. Here: "
-                f"{trace.reason} after {trace.n_iter} iterations; {trace.message}.", ConvergenceWarning)
+    warn_caller("Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data. Here: "
+                f"{trace.reason} after {trace.n_iter} iterations; {trace.message}.",
+                ConvergenceWarning)
 
 _ENDS = {"guarded": "the best start ended on the guard",
          "empty": "the best start ended on fewer components"}
@@ -80,7 +82,7 @@ class Reading:
     def _data(self, X): return X  # X in the form that the mixture reads
 
     def _read(self, X, reset=False, **reading):
-        "Read X as scikit-learn does: (n, d), finite, with the columns of the fit. reading: for `_reader`."
+        "Read X, (n, d), as scikit-learn does, with the columns of the fit. reading: for `_reader`."
         refuse_no_table(X)
         if hasattr(X, "to_frame"): X = X.to_frame() # a column of a table: its name is known
         table = self._reader().table(X, 2 if reset else 1)
@@ -89,10 +91,11 @@ class Reading:
         return self._reader(**reading).numbers(table)
 
     def _part(self, X):
-        "A part of a source, in the form that the mixture reads. It must have the columns of the fit."
+        "A part of a source, in the form that the mixture reads, with the columns of the fit."
         names = getattr(self, "feature_names_in_", None)
         if names is not None and list(getattr(X, "columns", names)) != list(names):
-            raise ValueError(f"X must have the columns {list(names)} in every pass; got {list(X.columns)}")
+            raise ValueError(f"X must have the columns {list(names)} in every pass; "
+                             f"got {list(X.columns)}")
         return self._data(read_array(X))
 
     def _as_fitted(self, X, sample_weight=None):
@@ -262,8 +265,8 @@ class InParts(NamedTuple):
 
 # %% ../../nbs/inside_estimators.ipynb #d7724e38
 class MixtureEstimator(Reading, Answers, DensityMixin, BaseEstimator):
-    """What both estimators share. A subclass says how a start is made (`_starts`) or taken up (`_resume`),
-    how many components there are (`_size`), and what to call the result (`_name`)."""
+    """What both estimators share. A subclass says how a start is made (`_starts`) or taken up
+    (`_resume`), how many components there are (`_size`), and what to call the result (`_name`)."""
 
     def fit(self, X, y=None, sample_weight=None, labels=None):
         """Fit by EM from n_init starts, and keep the best.

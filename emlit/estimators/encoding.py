@@ -44,7 +44,7 @@ def _ordered(categories): # of pandas
     return number[codes], [order[i] for i in used], order
 
 # %% ../../nbs/inside_estimator_categories.ipynb #5f31c6a0
-def _factorised(column): # → (n,), −1 where missing; the values that occur; the order of all that may, or None
+def _factorised(column): # → (n,), −1 where missing; the values; the order of all, or None
     "A column as the numbers of its different values."
     if hasattr(getattr(column, "cat", None), "codes"): return _ordered(column.cat)
     if hasattr(column, "iloc") and not isinstance(column.dtype, np.dtype):
@@ -69,8 +69,8 @@ def _each_factorised(X):
     for column, name in zip(*_columns_of(X)):
         try: yield name, *_factorised(column)
         except (TypeError, ValueError) as error:
-            raise type(error)("X must hold categories of one kind, such as all text or all numbers; "
-                              f"{name}: {error}") from None
+            raise type(error)("X must hold categories of one kind, such as all text or all "
+                              f"numbers; {name}: {error}") from None
 
 # %% ../../nbs/inside_estimator_categories.ipynb #c0771ee5
 @dataclass
@@ -86,7 +86,8 @@ class Found:
             raise ValueError("parts must have the same columns in the same order; "
                              f"got {self.names}, {other.names}")
         orders = [a if a == b else None for a, b in zip(self.orders, other.orders)]
-        values = [_in_order({*a, *b}, order) for a, b, order in zip(self.values, other.values, orders)]
+        pairs = zip(self.values, other.values, orders)
+        values = [_in_order({*a, *b}, order) for a, b, order in pairs]
         return Found(self.names, values, orders, self.rows + other.rows)
 
     def categories(self): # one array for each column
@@ -113,25 +114,29 @@ def warn_of_names(
     "Warn of a column in which no value occurs twice."
     for name, values in zip(found.names, found.values):
         if len(values) == found.rows > 20:
-            warn_caller(f"{name} holds a different value in each of the {found.rows} rows; "
-                        "as categories they tell nothing. Is it a name, or a measurement?", UserWarning)
+            warn_caller(f"{name} holds a different value in each of the {found.rows} rows; as "
+                        "categories they tell nothing. Is it a name, or a measurement?",
+                        UserWarning)
 
 # %% ../../nbs/inside_estimator_categories.ipynb #2ae84a1d
 def _refuse_gaps(name, codes):
     "Refuse missing values; `codes`: −1 where one is missing."
     if np.any(codes < 0):
-        raise ValueError(f"Input X contains NaN, None or NA, in row {np.argmax(codes < 0)} of {name}; "
-                         "if they stand for missing values, say missing=\"em\"")
+        row = np.argmax(codes < 0)
+        raise ValueError(f"Input X contains NaN, None or NA, in row {row} of {name}; if they "
+                         "stand for missing values, say missing=\"em\"")
 
 def _refuse_new(name, new, known, unseen):
     "Refuse values that have no number; `unseen`: what is the matter with them."
     if not new: return
     more = f" (and {len(new) - 1} more such values)" if len(new) > 1 else ""
     few = ", ".join(repr(_plain(v)) for v in known[:6]) + ", …" * (len(known) > 6)
-    raise ValueError(f"X must hold known categories; {name} holds {_plain(new[0])!r}, which {unseen}"
-                     f"{more}: it knows {few}")
+    raise ValueError(f"X must hold known categories; {name} holds {_plain(new[0])!r}, "
+                     f"which {unseen}{more}: it knows {few}")
 
-def _plain(value): return value.item() if isinstance(value, np.generic) else value # without NumPy's type
+def _plain(value):
+    "The value without NumPy's type."
+    return value.item() if isinstance(value, np.generic) else value
 
 def encoded(
     X,                        # (n, d): a table

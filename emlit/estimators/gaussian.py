@@ -25,27 +25,30 @@ def given_parameters(
 ) -> dict: # as `replace` takes it
     "Parameters that the user has chosen, by name. Raises ValueError for those that cannot be."
     K, structure, values = estimator.n_components, estimator.covariance_type, {}
-    weights, means, precisions = (estimator.weights_init, estimator.means_init, estimator.precisions_init)
+    weights, means = estimator.weights_init, estimator.means_init
+    precisions = estimator.precisions_init
     if weights is not None:
         values["weights"] = as_distribution(in_shape(weights, "weights_init", (K,)), "weights_init")
     if means is not None: values["components[0].mean"] = in_shape(means, "means_init", (K, d))
-    if precisions is not None: values["components[0].cov"] = read_precisions(precisions, structure, K, d)
+    if precisions is not None:
+        values["components[0].cov"] = read_precisions(precisions, structure, K, d)
     return values
 
 # %% ../../nbs/inside_estimator_gaussian.ipynb #dcd16729
 class GaussianMixture(MixtureEstimator):
     """A mixture of normal distributions, with scikit-learn's interface.
 
-    `tol` is about the gain still to come, not the last gain as in scikit-learn: an estimate, checked
-    by a look ahead where tol is above 1e-8. With warm_start, fits go on as one run that was never cut.
-    After `fit`: weights_ (K,), means_ (K, d), covariances_, precisions_ and precisions_cholesky_ (in
-    the shape of the structure), converged_, n_iter_, lower_bound_ (ℓ per row of these very
-    parameters), lower_bounds_, n_features_in_, feature_names_in_; and reason_, trace_ (a `Trace`),
-    model_ (a `Mixture`). The first three and precisions_cholesky_ may be set by hand, also without a
-    fit. Densities then follow precisions_cholesky_ if that was set, as in scikit-learn, and
-    covariances_ otherwise; `sample` draws by covariances_. Raises ValueError, when asked, for an
-    attribute of the wrong shape or one that is no distribution, covariance or triangle.
-    Source: sklearn.mixture.GaussianMixture, whose parameters, attributes and methods it takes over."""
+    `tol` is about the gain still to come, not the last gain as in scikit-learn: an estimate,
+    checked by a look ahead where tol is above 1e-8. With warm_start, fits go on as one run that was
+    never cut. After `fit`: weights_ (K,), means_ (K, d), covariances_, precisions_ and
+    precisions_cholesky_ (in the shape of the structure), converged_, n_iter_, lower_bound_ (ℓ per
+    row of these very parameters), lower_bounds_, n_features_in_, feature_names_in_; and reason_,
+    trace_ (a `Trace`), model_ (a `Mixture`). The first three and precisions_cholesky_ may be set by
+    hand, also without a fit. Densities then follow precisions_cholesky_ if that was set, as in
+    scikit-learn, and covariances_ otherwise; `sample` draws by covariances_. Raises ValueError,
+    when asked, for an attribute of the wrong shape or one that is no distribution, covariance or
+    triangle.
+    Source: sklearn.mixture.GaussianMixture: its parameters, attributes and methods."""
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class GaussianMixture(MixtureEstimator):
         *,
         covariance_type="full", # or tied, diag, tied_diag, spherical, tied_spherical
         tol=1e-8,               # stop when less than this seems still to be gained, nats per row
-        reg_covar="guard",      # keep covariances above 1e-12 of the data's; a number: add it; 0: nothing
+        reg_covar="guard",      # bound covariances, 1e-12 of the data's; a number: add it
         max_iter=10_000,        # the most evaluations of the EM map in a run
         n_init=1,               # starts; the best end is kept
         init_params="kmeans",   # then also random rows; or k-means++, random, random_from_data
@@ -66,8 +69,8 @@ class GaussianMixture(MixtureEstimator):
         verbose_interval=10,    # iterations from one line to the next
         accelerate="auto",      # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,           # "em": NaN stands for a value that was not seen
-        dtype=None,             # "float32": climb in single precision, finish in double; None: all in double
-        engine=None,            # "numba": compiled loops, with the extra `fast`; None, "numpy": NumPy
+        dtype=None,             # "float32": climb in single precision, finish in double
+        engine=None,            # "numba": compiled loops, with the extra `fast`; None: NumPy
         squash=None,            # whether fewer rows may stand in for many; None: if safe
         prior=None,             # climb ℓ + log prior instead of ℓ
         progress=False,         # show a progress bar
@@ -75,14 +78,15 @@ class GaussianMixture(MixtureEstimator):
         keep_parameters(self, locals())
 
     def _size(self): return self.n_components
-    def _n_parameters(self): return self._mixture().n_parameters # code that looks under scikit-learn's bonnet expects it
+    def _n_parameters(self): return self._mixture().n_parameters # as in scikit-learn
 
     def _check_own(self):
         as_count(self.n_components, "n_components", least=1)
         one_of(self.covariance_type, "covariance_type", STRUCTURES)
         if self._guards(): return
         if isinstance(self.reg_covar, str) or self.reg_covar is None:
-            raise ValueError(f"reg_covar must be 'guard' or a number of 0 or more; got {self.reg_covar!r}")
+            raise ValueError("reg_covar must be 'guard' or a number of 0 or more; "
+                             f"got {self.reg_covar!r}")
         as_tolerance(self.reg_covar, "reg_covar")
 
     def _guards(self): return isinstance(self.reg_covar, str) and self.reg_covar == "guard"
@@ -94,7 +98,7 @@ class GaussianMixture(MixtureEstimator):
         return {"structure": structure, "floor": scale_floor(X, structure, w)}
 
     def _starts(self, X, w, labels, rng):
-        "n_init starts, each from a sketch of the data; parameters that were given stand in for guesses."
+        "n_init starts, each from a sketch; parameters that were given stand in for guesses."
         K, constants = self.n_components, None
         with naming(): given = given_parameters(self, X.shape[1])
         drawn = sketches(X, w, labels, rng, K, self.n_init)
@@ -125,7 +129,7 @@ class GaussianMixture(MixtureEstimator):
         self.precisions_cholesky_ = block.precision_factors()
 
     def _own(self):
-        "Which attributes somebody has set: all of them without a fit, after one those that differ from its."
+        "Attributes that somebody has set: all without a fit, after one those that differ."
         names = "weights_", "means_", "covariances_", "precisions_cholesky_"
         mine = {name: vars(self)[name] for name in names if name in vars(self)}
         if "model_" not in vars(self): return set(mine)
@@ -138,7 +142,7 @@ class GaussianMixture(MixtureEstimator):
         check_is_fitted(self)
         own = self._own()
         if not own: return self.model_
-        known = "covariances_" in vars(self) # scikit-learn draws from these, and takes densities from the others
+        known = "covariances_" in vars(self) # scikit-learn draws from these
         factors = not known or "precisions_cholesky_" in own and not draws
         name = "precisions_cholesky_" if factors else "covariances_"
         block = normals_from(self.means_, self.covariance_type, **{name: getattr(self, name)})

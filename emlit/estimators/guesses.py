@@ -29,8 +29,8 @@ RECIPES = {"kmeans": kmeans, "k-means++": kmeans_plus_plus,
 def _recipe(init_params, i):
     """The recipe of the start with number i, and its options.
 
-    Of k-means the first start gets the tightest of five runs. More of those would mostly be the same again,
-    so that two of three later ones are random rows, and the third is a single run of k-means."""
+    Of k-means the first start gets the tightest of five runs. More of those would mostly be the
+    same again, so that two of three later ones are random rows, and the third is a single run."""
     if init_params != "kmeans": return init_params, {}
     return ("random_from_data", {}) if i % 3 else ("kmeans", {"n_init": 1 if i else 5})
 
@@ -64,7 +64,7 @@ def soft(
     share=.1, # of each row
     to=None,  # (K,): True for the components that get it; None: all
 ) -> np.ndarray: # (n, K)
-    "The table with a share of each row spread evenly: no component is then far from the data, or without any."
+    "The table with a share of each row spread evenly: no component is then without data."
     to = np.ones(table.shape[1]) if to is None else to
     return (1 - share) * table + share * to / to.sum()
 
@@ -77,17 +77,19 @@ def with_gaps_filled(
     if not gaps.any(): return X
     empty = gaps.all(axis=0)
     if empty.any():
-        raise ValueError(f"X must have a value in every column; column {empty.argmax()} is all missing")
+        raise ValueError("X must have a value in every column; "
+                         f"column {empty.argmax()} is all missing")
     return filled(X)
 
 # %% ../../nbs/inside_estimator_starts.ipynb #ee364a47
 def _few(X, K): return max(10_000, 50 * K * (X.shape[1] + 1)) # rows of a sketch
 
 def _sketch(X, w, labels, rng, K):
-    "A sketch of the data, large enough for K groups in d dimensions, with the known components of its rows."
+    "A sketch of the data, large enough for K groups, with the known components of its rows."
     table = X if labels is None else np.column_stack([X, labels])
     rows, counts = sketch(table, rng, size=_few(X, K), least=K, sample_weight=w, far=0.5)
-    return (rows, counts, None) if labels is None else (rows[:, :-1], counts, rows[:, -1].astype(int))
+    if labels is None: return rows, counts, None
+    return rows[:, :-1], counts, rows[:, -1].astype(int)
 
 def sketches(
     X,      # (n, d)
@@ -121,9 +123,10 @@ def started(
     counts, # (m,): of each row
     **constants,
 ) -> Mixture:
-    """The start that follows from a table; from a softer one, if a group is too small for a maximum of its own.
+    """The start that follows from a table; from a softer one, if a group is too small.
 
-    Only such a group gets a share of the rows of others: a far outlier, by itself, must not widen them all."""
+    Only such a group gets a share of the rows of others: a far outlier, by itself, must not widen
+    them all. Raises Degenerate where nothing helps."""
     K, poor = table.shape[1], np.zeros(table.shape[1], bool)
     for _ in range(K):
         softer = soft(table, to=poor) if poor.any() else table
@@ -142,7 +145,7 @@ def where_possible(
     blocks, # families
     x,      # the rows, as these read them
 ) -> np.ndarray: # (n, K)
-    "The table, with nothing given to a family that does not support the row; a row without any goes to all that do."
+    "The table, with no row given to a family that does not support it, but to all that do."
     possible = [np.repeat(b.supports(x)[:, None], b.n_components, axis=1) for b in blocks]
     possible = np.concatenate(possible, axis=1)
     table = table * possible
@@ -165,7 +168,7 @@ def softened(
     source,    # all rows
     share=0.1, # how far to move
 ) -> Mixture:
-    "The model, with what EM could never raise again moved off the border, towards a fit of all rows."
+    "The model, with what EM could never raise again moved a little towards a fit of all rows."
     pooled = partial(partial, _fitted_apart, source)
     return Mixture(model.weights, [b.softened(pooled(b), share) for b in model.components])
 

@@ -23,13 +23,14 @@ from ..sources import Chunks
 from ..starts.templates import template
 from .base import ROWS, MixtureEstimator
 from .encoding import Categories, find_categories, warn_of_names
-from .guesses import (filled_with, guess, sketches, softened, started, where_possible,
-                                      with_gaps_filled)
+from .guesses import (filled_with, guess, sketches, softened, started,
+                                      where_possible, with_gaps_filled)
 from .parameters import in_shape, keep_parameters, one_of, warn_caller
 from .tables import Mapped, Numbers
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #68569340
-def _in_small(name): return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower() # MultivariateNormal → multivariate_normal
+def _in_small(name): # MultivariateNormal → multivariate_normal
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 FAMILIES = {_in_small(name): kind for name, kind in sorted(vars(families).items())
             if is_dataclass(kind) and issubclass(kind, Family)}
@@ -68,8 +69,8 @@ class Like(NamedTuple):
 # %% ../../nbs/inside_estimator_mixture.ipynb #18ba4223
 def _per_family(value, name, n, empty):
     "One value for each of n families: a list of them, or one for the only family."
-    several = isinstance(value, (list, tuple))
-    values = list(value) if several else [empty if value is None else value] * (n if value is None else 1)
+    if value is None: return [empty] * n
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(values) != n:
         raise ValueError(f"{name} must hold one value for each of the {n} families; got {value!r}")
     return values
@@ -83,14 +84,15 @@ def _as_block(family, size, constants):
         one_of(family, "family", FAMILIES)
         family = FAMILIES[family]
     if isinstance(family, Family): return _like(family, size, constants)
-    if isinstance(family, type) and issubclass(family, Family): return Kind(family, size or 1, constants)
+    if isinstance(family, type) and issubclass(family, Family):
+        return Kind(family, size or 1, constants)
     raise TypeError("family must be a name such as 'poisson', a class of Family, a Family, "
                     f"or a list of these; got {family!r}")
 
 def _like(family, size, constants):
     if size not in (None, family.n_components):
-        raise ValueError(f"n_components must be that of the template, {family.n_components}, or None; "
-                         f"got {size}")
+        raise ValueError("n_components must be that of the template, "
+                         f"{family.n_components}, or None; got {size}")
     if constants:
         raise ValueError(f"family_params must go with names and classes; the template {family!r} "
                          "has its own")
@@ -135,11 +137,12 @@ def warn_of_unlike(
     names = {kind: list(dict.fromkeys(b.name for b in blocks.each if b.kind.discrete is kind))
              for kind in (True, False)}
     if not (names[True] and names[False]): return
-    warn_caller("a list of families goes by component, not by column: each component reads all columns. "
-                f"Here that compares the probabilities of {', '.join(names[True])} with the densities of "
-                f"{', '.join(names[False])}, which depend on the unit of X. For columns of different kinds, "
-                "write a family of your own that multiplies them; for a spike beside a density, Mixture "
-                "and fit ask nothing", UserWarning)
+    mass, density = (", ".join(names[kind]) for kind in (True, False))
+    warn_caller("a list of families goes by component, not by column: each component reads all "
+                f"columns. Here that compares the probabilities of {mass} with the "
+                f"densities of {density}, which depend on the unit of X. For columns "
+                "of different kinds, write a family of your own that multiplies them; for a spike "
+                "beside a density, Mixture and fit ask nothing", UserWarning)
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #51a04290
 _HINT = ("A template Categorical(p), or a Categorical beside other families, reads its own numbers "
@@ -151,7 +154,8 @@ class _Columns:
     def _encodes(self): return self._blocks().encodes
 
     def _reader(self, **reading):
-        if self._encodes(): return Categories(vars(self).get("categories_"), self.missing, **reading)
+        if self._encodes():
+            return Categories(vars(self).get("categories_"), self.missing, **reading)
         return Numbers(self.missing, _HINT if self._blocks().nominal else "")
 
     def _read(self, X, reset=False, **reading):
@@ -202,18 +206,18 @@ class MixtureModel(_Columns, MixtureEstimator):
     reason_, trace_, n_iter_, lower_bound_, lower_bounds_, n_features_in_.
 
     "categorical" takes any values and encodes those that occur, in `categories_` (an array for each
-    column: sorted, or in pandas' order), whose places are the numbers that model_ reads. None, NaN and
-    NA are missing values. A value that fit did not see gives the log-density −∞ in score_samples, and
-    a ValueError in predict. A template `Categorical(p)` reads its own numbers instead.
-    With family_params={"n": None}, "binomial" reads rows (heads, tosses) and "multinomial" rows of any
-    sum. Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
+    column: sorted, or in pandas' order), whose places are the numbers that model_ reads. None, NaN
+    and NA are missing values. A value that fit did not see gives the log-density −∞ in
+    score_samples, and a ValueError in predict. A template `Categorical(p)` reads its own numbers.
+    With family_params={"n": None}, "binomial" reads rows (heads, tosses) and "multinomial" rows of
+    any sum. Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
 
     def __init__(
         self,
-        family="normal",       # a name, a class, or a template whose constants count; or a list of these
-        n_components=None,     # K, or one number for each family of a list; None: 1 each, or the template's
+        family="normal",       # a name, a class, or a template (its constants count); or a list
+        n_components=None,     # K, or one for each family; None: 1 each, or the template's
         *,
-        family_params=None,    # constants, such as {"n": 10} for a binomial (n=None: totals by row); or a list
+        family_params=None,    # constants, as {"n": 10} ({"n": None}: totals by row); or a list
         guard=True,            # keep variances of normal families above 1e-12 of the data's
         tol=1e-8,              # stop when less than this seems still to be gained, nats per row
         max_iter=10_000,       # the most evaluations of the EM map in a run
@@ -225,8 +229,8 @@ class MixtureModel(_Columns, MixtureEstimator):
         verbose_interval=10,   # iterations from one line to the next
         accelerate="auto",     # None: plain EM; squarem, anderson; auto: where plain EM is slow
         missing=None,          # "em": NaN stands for a value that was not seen
-        dtype=None,            # "float32": climb in single precision, finish in double; None: all in double
-        engine=None,           # "numba": compiled loops, with the extra `fast`; None, "numpy": NumPy
+        dtype=None,            # "float32": climb in single precision, finish in double
+        engine=None,           # "numba": compiled loops, with the extra `fast`; None: NumPy
         squash=None,           # whether fewer rows may stand in for many; None: if safe
         prior=None,            # climb ℓ + log prior instead of ℓ
         progress=False,        # show a progress bar
@@ -260,9 +264,10 @@ class MixtureModel(_Columns, MixtureEstimator):
             yield softened(model, Chunks.slices(x, ROWS, w))
 
     def _grounded(self, model, source, rows):
-        "The model that a sample led to, softened by all parts: they may hold values that the sample does not."
+        "The model that a sample led to, softened by all parts, which may hold other values."
         gap = filled(np.vstack([rows, np.full(rows.shape[1], np.nan)]))[-1]
-        return softened(model, Mapped(Mapped(source, partial(filled_with, gap)), self._data), share=1e-3)
+        full = Mapped(source, partial(filled_with, gap))
+        return softened(model, Mapped(full, self._data), share=1e-3)
 
     def _without_gaps(self, X):
         full = self._data(with_gaps_filled(X))

@@ -79,8 +79,9 @@ def check_options(
     options,   # parameters by name
     init_params, # the recipes that exist
 ) -> None:
-    "Refuse an option that cannot be, of those that both estimators share. Raises ValueError, TypeError."
-    told = {name: options[name] for name in ("accelerate", "missing", "engine", "squash") if options[name] is not None}
+    "Refuse an option that cannot be, of those that both estimators have: ValueError, TypeError."
+    asked = "accelerate", "missing", "engine", "squash"
+    told = {name: options[name] for name in asked if options[name] is not None}
     as_tolerance(options["tol"], "tol")
     for name, least in COUNTS.items():
         flag = name == "verbose" and isinstance(options[name], bool)

@@ -22,7 +22,8 @@ def _as_precision(matrix, name):
     if not np.allclose(matrix, matrix.T): raise ValueError(f"{name} must be symmetric")
     least = np.linalg.eigvalsh(matrix)[0]
     if not least > 0:
-        raise ValueError(f"{name} must be positive definite; its smallest eigenvalue is {least:.6g}")
+        raise ValueError(f"{name} must be positive definite; "
+                         f"its smallest eigenvalue is {least:.6g}")
 
 def read_precisions(
     value,     # what the user gave
@@ -44,7 +45,7 @@ def read_precisions(
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #42c4d0fe
 def _triangles(U, tied):
-    "Lower triangles L with L Lᵀ = (U Uᵀ)⁻¹. Raises ValueError for a U that is no triangle with a diagonal above 0."
+    "Lower triangles L with L Lᵀ = (U Uᵀ)⁻¹. Raises ValueError for a U that is none."
     for k, u in enumerate(U.reshape(-1, *U.shape[-2:])):
         if not (np.diagonal(u) > 0).all() or np.tril(u, -1).any() and np.triu(u, 1).any():
             name = "precisions_cholesky_" if tied else f"precisions_cholesky_[{k}]"
@@ -57,12 +58,13 @@ def from_precisions(
     U,         # precisions_cholesky_
     structure, # as in `MultivariateNormal`
 ) -> tuple:    # both in the shape of U
-    "Covariances, and their factors or standard deviations. Raises ValueError for a U that cannot be."
+    "Covariances, and their factors or standard deviations. Raises ValueError."
     form = structure_of(structure)
     if not form.dense: require(U > 0, U, "precisions_cholesky_", "above 0")
     L = _triangles(U, form.tied) if form.dense else 1 / U
     with np.errstate(over="ignore", under="ignore"): cov = form.from_factor(L)
-    require(np.isfinite(cov), cov, "the covariances that follow from precisions_cholesky_", "finite")
+    name = "the covariances that follow from precisions_cholesky_"
+    require(np.isfinite(cov), cov, name, "finite")
     return cov, L
 
 # %% ../../nbs/inside_estimator_precisions.ipynb #1f0f47fb

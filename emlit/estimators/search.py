@@ -49,13 +49,13 @@ def _named_cells(table, cells, most=3):
 @dataclass(repr=False)
 class Selection:
     "The result of `select`: every fit of a grid, and the best."
-    table: list      # for each cell: n_components, structure, loglik, n_parameters, aic, bic, icl, reason, message
+    table: list      # a dictionary for each cell: what it is, loglik, the criteria, reason, message
     estimators: list # the fitted estimator of each cell
     criterion: str  # what `best` is best by
 
     @property
     def order(self) -> list:
-        "Numbers of the cells, best first. Fits that collapsed come after sound ones, failures last."
+        "Numbers of the cells, best first; fits that collapsed after sound ones, failures last."
         rank = {"failed": 2, "guarded": 1, "degenerate": 1, "identical": 1, "empty": 1}
         key = lambda row: (rank.get(row["reason"], 0), row.get(self.criterion, np.inf))
         return sorted(range(len(self.table)), key=lambda i: key(self.table[i]))
@@ -69,8 +69,8 @@ class Selection:
     def best(self):
         """The fitted estimator with the lowest criterion.
 
-        Raises ValueError where a cell that failed has no more components than the winner, which may then have won
-        by its absence; `estimators[order[0]]` is the best of those that were fitted."""
+        Raises ValueError where a cell that failed has no more components than the winner, which may
+        then have won by its absence; `estimators[order[0]]` is the best of those that were fitted."""
         winner = self.order[0]
         K = self.table[winner]["n_components"]
         absent = [i for i in self.failed if self.table[i]["n_components"] <= K]
@@ -90,14 +90,16 @@ class Selection:
         return "\n".join("".join(f"{v:>15}" for v in row) for row in self._rows())
 
     def _repr_html_(self):
-        head, *rows = ["<tr>" + "".join(f"<td>{v}</td>" for v in row) + "</tr>" for row in self._rows()]
-        return f"<table><thead>{head.replace('td>', 'th>')}</thead><tbody>{''.join(rows)}</tbody></table>"
+        cells = ("".join(f"<td>{v}</td>" for v in row) for row in self._rows())
+        head, *rows = [f"<tr>{row}</tr>" for row in cells]
+        head = head.replace("td>", "th>")
+        return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
     def plot(self, ax=None):
-        """The criterion against the number of components, a line for each structure, and a ring round the best.
+        """The criterion against the number of components, a line for each structure.
 
-        Values far above the others lie beyond the picture, which marks them and says how many. As every plot here, it leaves
-        the figure to pyplot. Returns the axes."""
+        Values far above the others lie beyond the picture, which marks them and says how many. As
+        every plot here, it leaves the figure to pyplot. Returns the axes."""
         from emlit.plots import plot_criterion
 
         at = lambda row: (row["n_components"], row[self.criterion])
@@ -122,22 +124,23 @@ def select(
 ) -> Selection:
     """Fit an estimator for each number of components and each structure, and compare.
 
-    An estimator without `covariance_type` is fitted once for each number. A cell that cannot be fitted
-    is listed with its message, and warned of; if none can, a ValueError with the first message is
-    raised. Raises TypeError for a source, which is no table.
+    An estimator without `covariance_type` is fitted once for each number. A cell that cannot be
+    fitted is listed with its message, and warned of; if none can, a ValueError with the first message
+    is raised. Raises TypeError for a source, which is no table.
     Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     one_of(criterion, "criterion", CRITERIA)
     progress = as_flag(progress, "progress")
     if in_parts(X):
-        raise TypeError(f"X must be a table here, and not {type(X).__name__}; take a sample of the rows "
-                        "(emlit.sources.sample)")
+        raise TypeError(f"X must be a table here, and not {type(X).__name__}; "
+                        "take a sample of the rows (emlit.sources.sample)")
     base = GaussianMixture(random_state=0, n_init=3) if estimator is None else estimator
     cells = _cells(n_components, structures, "covariance_type" in base.get_params())
     grid = [clone(base).set_params(**_parameters(cell)) for cell in cells]
     jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(fit_cell)(e, X, sample_weight) for e in grid)
     done = list(_counted(jobs, len(grid), progress))
-    if all(found["reason"] == "failed" for _, found in done): raise ValueError(done[0][1]["message"])
+    if all(found["reason"] == "failed" for _, found in done):
+        raise ValueError(done[0][1]["message"])
     table = [cell | found for cell, (_, found) in zip(cells, done)]
     return _warned(Selection(table, [e for e, _ in done], criterion))
 
@@ -159,8 +162,10 @@ def _cells(n_components, structures, structured):
     structures = [structures] if isinstance(structures, str) else list(structures)
     if not structured: structures = [None]
     for s in structures: s is None or one_of(s, "structures", STRUCTURES)
-    numbers = [as_count(k, "n_components", least=1) for k in np.atleast_1d(np.asarray(n_components)).tolist()]
-    if not (numbers and structures): raise ValueError("n_components and structures must not be empty")
+    given = np.atleast_1d(np.asarray(n_components)).tolist()
+    numbers = [as_count(k, "n_components", least=1) for k in given]
+    if not (numbers and structures):
+        raise ValueError("n_components and structures must not be empty")
     return [{"n_components": k, "structure": s} for s in structures for k in numbers]
 
 def _counted(jobs, total, progress):
