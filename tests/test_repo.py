@@ -276,6 +276,15 @@ def test_tracked_files_are_small():
     assert [str(p) for p in tracked() if p.stat().st_size >= 2 * 2**20] == []
 
 
+def test_contributing_names_what_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[`(]((?:[\w.]+/)+[\w.]*\w)[`)]", text))
+    assert {"nbs/inside_contracts.ipynb", "algorithm/stopping.py"} <= named
+    assert not [f for f in named if not any((ROOT / folder / f).exists() for folder in ("", "emlit")) and not f.startswith("_")]
+    folders = set(re.findall(r"^ {6}(\w+)/ ", text, re.M))
+    assert folders <= {p.parent.name for p in (ROOT / "emlit").glob("*/__init__.py")}, "the folders of the package, as CONTRIBUTING.md lists them"
+
+
 def test_nothing_names_a_private_place():
     # paths of one machine, and words that a reader of the project has no use for
     words = re.compile("|".join(["/wo" + "rk/", r"\.\./sha" + "red", "/ho" + r"me/\w+/", "/tm" + r"p/\w", r"/ro" + "ot/"]))
