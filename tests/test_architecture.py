@@ -179,6 +179,41 @@ def counts(root=ROOT):
     }
 
 
+# ---------------------------------------------------------------- the tests
+
+LATE = {  # imports within a function, and why
+    ("emlit.estimators.search", "emlit.plots"): "a search without pictures needs no matplotlib",
+    ("emlit.engine.kernels", "emlit.engine.compiled"): "numba is an extra",
+}
+
+
+@pytest.fixture(scope="module")
+def every(): return modules()
+
+
+def test_no_modules_import_each_other(every):
+    assert not circles(every)
+
+
+def test_imports_run_from_floor_to_floor_downwards(every):
+    assert {(name, other) for name, other, _ in upward(every)} <= LATE.keys()
+
+
+def test_imports_stand_at_the_top(every):
+    assert {(name, other) for name, m in every.items() for other, _, inside in imports(m, every) if inside} <= LATE.keys()
+
+
+def test_objects_are_asked_and_not_their_classes(every):
+    n, each = sum(m.lines for m in every.values()), every.values()
+    assert sum(len(calls(m, "isinstance")) for m in each) < 0.008 * n
+    assert sum(len(calls(m, "hasattr")) for m in each) <= 61 and sum(len(calls(m, "getattr", 3)) for m in each) <= 40
+    assert sum(len(type_tests(m)) for m in each) <= 18
+
+
+def test_a_structure_is_an_object_and_no_word(every):
+    assert sum(len(string_tests(m)) for m in every.values()) < 10
+
+
 if __name__ == "__main__":
     for what, value in counts(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT).items():
         print(f"{what:36s}{value if not isinstance(value, list) else len(value)}")
