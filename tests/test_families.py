@@ -16,6 +16,7 @@ import emlit
 from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Mixture, Multinomial,
                    MultivariateNormal, Normal, Poisson, Stats, Uniform, fit)
 from emlit.families import Moments
+from emlit.families.covariance import Dense, STRUCTURES as STRUCTURES_BY_NAME
 
 pytestmark = pytest.mark.filterwarnings("error")
 for_any = settings(deadline=None, derandomize=True, max_examples=60)
@@ -476,6 +477,31 @@ def test_the_factor_follows_the_covariance(structure):
     assert "_scale" not in repr(f) and "_scale" not in f.parameters() and not f._scale.flags.writeable
     assert f != changed
 
+
+class EqualVolumes(Dense):
+    "Ellipsoids of one volume (EVV of mclust): Celeux & Govaert, Pattern Recognition 28 (1995)."
+    def divided(self, scatter, weight):
+        size = np.linalg.det(scatter)**(1 / scatter.shape[-1])
+        cov = scatter / size[:, None, None] * size.sum() / weight.sum()
+        return (cov + cov.swapaxes(-1, -2)) / 2
+    def n_free(self, K, d): return super().n_free(K, d) - (K - 1)
+
+def test_a_new_structure_is_one_class_and_one_name(monkeypatch):
+    monkeypatch.setitem(STRUCTURES_BY_NAME, "equal_volumes", EqualVolumes())
+    rng = np.random.default_rng(3)
+    cov = covariance(rng, 3, 2, "full")
+    cov /= np.sqrt(np.linalg.det(cov))[:, None, None]
+    start = Mixture([.3, .3, .4], MultivariateNormal(rng.normal(0, 3, (3, 2)), cov, "equal_volumes"))
+    x = start.sample(rng, 5000)[0]
+    for data in (x, x[:300]): # by kernel, and row by row
+        trace = emlit.fit(start, data, max_iter=30, tol=0)
+        assert (np.diff(trace.logliks) > -1e-7).all()
+        block = trace.model.components[0]
+        assert_allclose(np.linalg.det(block.cov), np.linalg.det(block.cov[0]), rtol=1e-9)
+        assert_allclose(trace.loglik, Mixture(trace.model.weights, MultivariateNormal(block.mean, block.cov)).loglik(data), rtol=1e-12)
+    assert trace.model.n_parameters == 2 + 3 * 2 + 3 * 3 - 2
+    assert block.marginal([0]).mean.shape == (3, 1) and block.sample(rng, 4).shape == (4, 3, 2)
+    with pytest.raises(ValueError, match="equal_volumes; got 'round'"): MultivariateNormal([[0, 0]], [np.eye(2)], "round")
 
 def test_counts_of_parameters():
     assert [family(s, np.random.default_rng(0), 3, 4).n_parameters for s in STRUCTURES] == [42, 22, 24, 16, 15, 13]

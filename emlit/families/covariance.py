@@ -8,6 +8,7 @@ __all__ = ['STRUCTURES', 'log_normal', 'inverse_triangle', 'whiten', 'log_det', 
 
 # %% ../../nbs/inside_covariance.ipynb #1692be27
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -73,6 +74,10 @@ class Structure:
 
     def of_one(self, d) -> tuple: raise NotImplementedError # the shape of one covariance
     def shape(self, K, d) -> tuple: return self.of_one(d) if self.tied else (K, *self.of_one(d))
+    def n_free(self, K, d) -> int: # free numbers in cov
+        one = d * (d + 1) // 2 if self.dense else int(np.prod(self.of_one(d)))
+        return one if self.tied else K * one
+
     def square_shape(self, K, d) -> tuple: return (K, d, d) if self.dense else (K, d) # of Moments
     def rows(self) -> list: # fields of a normal with an entry for each component
         return ["mean"] if self.tied else ["mean", "cov", *self.factors]
@@ -186,7 +191,7 @@ class Dense(Structure):
 
     def log_prob(self, x, mean, L, W): return (log_shared if self.tied else log_full)(x, mean, L, W)
     def scaled(self, z, L): return (z.swapaxes(0, 1) @ L.swapaxes(-1, -2)).swapaxes(0, 1)
-    def deviations(self, cov, L, shape): return np.broadcast_to(np.sqrt(self.diagonal(cov)), shape)
+    def deviations(self, cov, L, shape): return self.table(np.sqrt(self.diagonal(cov)), shape)
     def log_spread(self, cov, shape): return np.broadcast_to(np.linalg.slogdet(cov)[1] / (2 * shape[1]), shape[:1])
     def conditioning(self, mean, cov): # nats a row
         "What the smallest eigenvalue of the correlations and the size of the means do."
@@ -225,6 +230,7 @@ class Quadratic:
         mean = form.mean.reshape(form.std.shape)
         return eps * min(cancellation(precisions(form)[0], mean - weights @ mean, form.std), 1e7)
 
-def defines(kind, family, *names):
-    "Whether the family does these things as its base `kind` does them."
-    return all(getattr(type(family), name) is getattr(kind, name) for name in names)
+@cache
+def defines(kind, own, *names): # asked in every step
+    "Whether the class `own` does these things as its base `kind` does them."
+    return all(getattr(own, name) is getattr(kind, name) for name in names)

@@ -89,7 +89,9 @@ class _Factored(_Answering):
     @property
     def event_shape(self) -> tuple: return self.mean.shape[1:]
     @property
-    def quadratic(self) -> bool: return defines(MultivariateNormal, self, "log_prob", "statistics")
+    def n_parameters(self) -> int: return self.mean.size + self.form.n_free(*self.mean.shape)
+    @property
+    def quadratic(self) -> bool: return defines(MultivariateNormal, type(self), "log_prob", "statistics")
     @property
     def form(self) -> Structure: return STRUCTURES[self.structure]
 

@@ -40,7 +40,7 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         if self.floor is not None: set_fields(self, floor=as_floor(self.floor, (), self.mean.shape[1:]))
 
     @property
-    def quadratic(self) -> bool: return defines(Normal, self, "log_prob", "statistics")
+    def quadratic(self) -> bool: return defines(Normal, type(self), "log_prob", "statistics")
 
     def quadratic_form(self):
         "What `emlit.engine` needs to know: independent columns."
