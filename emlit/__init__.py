@@ -13,14 +13,12 @@ from emlit.algorithm.fitting import Trace, fit
 from emlit.algorithm.loop import Step, em
 from emlit.inference import (aic, bic, bootstrap, bootstrap_lrt, canonical, elbo, entropy, icl, kl, match, multistart, permute,
                              q_function, standard_errors)
-from emlit.missing import impute, regress
-from emlit.mixture import Expectation, Mixture
+from emlit.models import Expectation, Mixture, Model, Prior, impute, regress
 from emlit.algorithm.online import Stream, incremental_em, online_em
-from emlit.priors import Prior
 from emlit.sources import squash
 
 __all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
-           "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Moments", "Multinomial",
+           "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Model", "Moments", "Multinomial",
            "MultivariateNormal", "Normal", "Poisson", "Prior", "Source", "Stats", "Step", "Stream", "Trace", "Uniform",
            "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit",
            "icl", "impute", "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
