@@ -85,7 +85,7 @@ def test_an_estimator_refuses_a_bad_table(make, what):
 @pytest.mark.parametrize("make", ESTIMATORS.values(), ids=ESTIMATORS)
 def test_an_estimator_refuses_a_bad_parameter(make):
     "By name, whatever the value. What `progress` is given counts as true or false."
-    harmless = {"random_state": [True], "reg_covar": [2.5], "tol": [2.5], "verbose": [True], "warm_start": [True], "guard": [True]}
+    harmless = {"random_state": [True], "reg_covar": [2.5], "tol": [2.5], "verbose": [True], "warm_start": [True], "guard": [True], "squash": [True]}
     for name in set(make(2).get_params()) - {"progress"}:
         for value in (object(), "zzz", nan, inf, -3, 2.5, 1j, [], True):
             if value not in harmless.get(name, []): assert_refused(lambda: make(2).set_params(**{name: value}).fit(faithful), name)

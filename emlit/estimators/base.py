@@ -17,10 +17,10 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from .. import selection
 from ..foundations.arrays import calm
 from ..foundations.lazy import entr
 from ..foundations.reading import as_count, as_sample_weight, read_array
+from ..inference.given import n_observations
 from ..sources import sample
 from .guesses import RECIPES, with_gaps_filled
 from .parameters import as_generator, check_options, naming, warn_caller
@@ -176,7 +176,7 @@ class Answers:
     def bic(self, X, sample_weight=None):
         "The Bayesian information criterion of the fit, for X, (n, d). Smaller is better."
         log_p, w = self._scores(X, sample_weight)
-        n = selection._count(sample_weight, _num_samples(X))
+        n = n_observations(sample_weight, _num_samples(X))
         return -2 * float((log_p * w).sum()) + self._mixture().n_parameters * np.log(n)
 
     @calm

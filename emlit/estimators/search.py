@@ -69,8 +69,8 @@ class Selection:
     def best(self):
         """The fitted estimator with the lowest criterion.
 
-        Raises ValueError where a cell that failed has no more components than the winner, which may
-        then have won by its absence; `estimators[order[0]]` is the best of those that were fitted."""
+        Raises ValueError where a cell that failed has no more components than the winner, which
+        may then have won by its absence; `estimators[order[0]]` is the best of those fitted."""
         winner = self.order[0]
         K = self.table[winner]["n_components"]
         absent = [i for i in self.failed if self.table[i]["n_components"] <= K]
@@ -125,8 +125,8 @@ def select(
     """Fit an estimator for each number of components and each structure, and compare.
 
     An estimator without `covariance_type` is fitted once for each number. A cell that cannot be
-    fitted is listed with its message, and warned of; if none can, a ValueError with the first message
-    is raised. Raises TypeError for a source, which is no table.
+    fitted is listed with its message, and warned of; if none can, a ValueError with the first
+    message is raised. Raises TypeError for a source, which is no table.
     Source: Fraley & Raftery, J. Amer. Statist. Assoc. 97 (2002)."""
     one_of(criterion, "criterion", CRITERIA)
     progress = as_flag(progress, "progress")

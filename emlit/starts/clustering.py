@@ -70,7 +70,7 @@ def spread_centres(
     least = np.maximum(_squares(columns, centres)[0] + own, 0)
     while len(centres) < K:
         mass = w * least
-        if not mass.any(): raise ValueError(too_few(K, len(centres), close=True))
+        if not mass.any(): raise too_few(K, len(centres), close=True)
         at = np.searchsorted(np.cumsum(mass), rng.uniform(size=tries) * mass.sum())
         drawn = np.minimum(at, len(z) - 1)
         each = np.minimum(np.maximum(_squares(columns, z[drawn]) + own, 0), least)

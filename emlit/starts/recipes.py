@@ -10,6 +10,7 @@ __all__ = ['start', 'expectation_of', 'random_responsibilities', 'standardised',
 import numpy as np
 
 from ..foundations.arrays import calm
+from ..foundations.errors import InvalidValue
 from ..foundations.reading import as_array, as_count, as_rng, as_sample_weight, counting
 from ..models.blocks import require_data
 from ..models.mixture import Expectation, Mixture
@@ -87,10 +88,11 @@ def too_few(
     K,     # centres that are needed
     found, # rows
     close=False, # whether the others are only too close to tell apart
-) -> str:
-    "What is said where there are not enough distinct rows."
+) -> InvalidValue:
+    "The error where there are not enough distinct rows."
     more = "; the others are too close to tell apart" if close else ""
-    return f"x must have at least n_components = {K} distinct rows; got {found}{more}"
+    return InvalidValue("x", f"must have at least n_components = {K} distinct rows; "
+                             f"got {found}{more}")
 
 def standardised_rows(
     x,                  # (n,) or (n, d): the data
@@ -105,7 +107,7 @@ def standardised_rows(
     z = standardised(prepare(x.reshape(len(x), -1), w), w)
     if len(np.unique(z[:2 * K], axis=0)) < K: # sorting all rows is slow, and hardly ever needed
         distinct = np.unique(z, axis=0)
-        if len(distinct) < K: raise ValueError(too_few(K, len(distinct)))
+        if len(distinct) < K: raise too_few(K, len(distinct))
     return z, w, K
 
 # %% ../../nbs/09_starts.ipynb #3d5012bd
@@ -149,7 +151,7 @@ def kmeans_plus_plus(
     for _ in range(K - 1):
         squares = np.minimum(squares, np.square(z - centres[-1]).sum(axis=1))
         mass = w * squares
-        if not mass.any(): raise ValueError(too_few(K, len(centres), close=True))
+        if not mass.any(): raise too_few(K, len(centres), close=True)
         centres.append(rng.choice(z, p=mass / mass.sum()))
     return nearest(z, centres)
 
