@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'kinds', 'n_free', 'as_factor', 'separate_moves', 'simplex_moves', 'covariance_moves', 'side_by_side',
-           'share_sizes', 'directions']
+           'share_sizes', 'directions', 'as_parameter']
 
 # %% ../../nbs/inside_constraints.ipynb #065c6b6c
 import numpy as np
 
-from ..foundations.reading import as_distribution, as_probabilities, require
+from ..foundations.arrays import frozen_array
+from ..foundations.reading import as_array, as_distribution, as_probabilities, require
 
 # %% ../../nbs/inside_constraints.ipynb #18db262f
 KINDS = "real", "positive", "probability", "simplex", "covariance"
@@ -113,3 +114,30 @@ def directions(
     if kind == "real": return separate_moves(np.ones(value.size))
     if kind == "positive": require(value >= 0, value, "a positive parameter", "at least 0")
     return separate_moves(np.ravel(value if kind == "positive" else _room(as_probabilities(value, "a probability"))))
+
+# %% ../../nbs/inside_constraints.ipynb #f995ff5d
+_KIND_READERS = {
+    "real": lambda v, name: as_array(v, name), "probability": lambda v, name: as_probabilities(v, name),
+    "simplex": lambda v, name: as_distribution(v, name), "positive": lambda v, name: _as_nonnegative(v, name),
+    "covariance": lambda v, name: _as_covariances(v, name)}
+
+def as_parameter(
+    value, # as the user gave it
+    name,  # the parameter's
+    kind,  # one of KINDS; None: not declared
+):         # an array that cannot be written to; what holds no numbers and is not declared stays as it is
+    "Read a parameter. Raises TypeError for what is no number, ValueError for what its kind does not allow."
+    if kind in _KIND_READERS: return frozen_array(_KIND_READERS[kind](value, name))
+    try: array = np.asarray(value)
+    except ValueError: return value # tables of several sizes, say
+    return frozen_array(array) if array.dtype.kind in "fiub" else value
+
+def _as_nonnegative(value, name):
+    array = as_array(value, name)
+    require(array >= 0, array, name, "at least 0")
+    return array
+
+def _as_covariances(value, name):
+    array = as_array(value, name)
+    as_factor(array.reshape(-1, *array.shape[-2:]) if array.ndim > 2 else array, name)
+    return array

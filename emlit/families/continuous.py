@@ -16,7 +16,7 @@ from ..foundations.arrays import log_of, over_rows, set_fields, sum_columns, tim
 from ..foundations.errors import Degenerate
 from ..foundations.lazy import digamma, gammaln, polygamma
 from ..foundations.reading import as_array, as_positive, as_rng, require, same_shape
-from ..foundations.statistics import Stats, divide, refuse_collapse, refuse_negative, with_prior
+from ..foundations.statistics import Stats, divide, refuse_collapse, refuse_negative
 
 # %% ../../nbs/inside_continuous.ipynb #6fe6ce47
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,17 @@ class Exponential(GammaOfRate, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        return sum_columns(np.log(self.rate)) - times(self.check(x), self.rate)
+        return sum_columns(np.log(self.rate)) - times(x, self.rate)
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Exponential":
+    @property
+    def total_shape(self): return self.rate.shape
+
+    def maximise(self, stats, freeze=()) -> "Exponential":
         """One over the mean.
 
         `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of b in a − 1 observations.
         Raises Degenerate for a component that sees nothing but zeros, or numbers below 10⁻³⁰⁷."""
-        stats = with_prior(stats, prior, self.rate.shape)
-        if "rate" in self._names(freeze): return self
+        if "rate" in freeze: return self
         mean = divide(stats.total, stats.weight)
         refuse_collapse(~(mean > np.finfo(float).tiny)) # 1 / mean is finite above it
         return Exponential(1 / mean)
@@ -116,22 +118,22 @@ class Gamma(InverseGammaOfScale, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        x, shape, scale = (a.reshape(len(a), -1) for a in (self.check(x), self.shape, self.scale))
+        x, shape, scale = (a.reshape(len(a), -1) for a in (x, self.shape, self.scale))
         return np.stack([log_gamma(x, a, s) for a, s in zip(shape, scale)], axis=1)
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2)
         "The sums of x and of log x, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.stack([over_rows(r, x), over_rows(r, np.log(x))], -1))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Gamma":
+    @property
+    def total_shape(self): return (*self.shape.shape, 2)
+
+    def maximise(self, stats, freeze=()) -> "Gamma":
         """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's method.
 
         `prior`: statistics to add.
         Raises Degenerate for a component whose data vary by less than about one part in 10⁵: rounding would hide
         its shape, and a normal distribution fits such data as well."""
-        stats = with_prior(stats, prior, (*self.shape.shape, 2))
-        freeze = self._names(freeze)
         refuse_negative(stats.total[..., 0])
         mean, mean_log = np.moveaxis(divide(stats.total, stats.weight, signed=True), -1, 0)
         if "shape" in freeze: return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
@@ -185,17 +187,17 @@ class Uniform(Univariate):
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i); −inf outside component k."
         half = np.log(self.high / 2 - self.low / 2) # the whole width may be more than a float holds
-        return np.where(self._within(self.check(x)), -sum_columns(half + np.log(2)), -np.inf)
+        return np.where(self._within(x), -sum_columns(half + np.log(2)), -np.inf)
 
     def statistics(self, x, r) -> Stats: # total: (K,) zeros
         "The weight alone, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.zeros(len(self.low)))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Uniform":
+    @property
+    def total_shape(self): return (len(self.low),)
+
+    def maximise(self, stats, freeze=()) -> "Uniform":
         "The same: there is nothing to estimate."
-        with_prior(stats, prior, (len(self.low),))
-        self._names(freeze)
         return self
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)

@@ -17,7 +17,7 @@ from .rounds import RoundsGiven, as_tosses, as_totals
 from ..foundations.arrays import log_not, log_of, over_rows, set_fields, sum_columns, times
 from ..foundations.lazy import gammaln
 from ..foundations.reading import as_array, as_probabilities, as_rng, require
-from ..foundations.statistics import Stats, divide, refuse_negative, with_prior
+from ..foundations.statistics import Stats, divide, refuse_negative
 
 # %% ../../nbs/04_families.ipynb #153ae28d
 def _share(stats): # total: (…, 2)
@@ -45,18 +45,18 @@ class Bernoulli(Beta, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where p makes x_i impossible."
-        x = self.check(x)
         return times(x, log_of(self.p)) + times(1 - x, log_not(self.p))
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2), expected heads and tails
         "Expected heads and tails, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         return Stats(r.sum(0), np.stack([over_rows(r, x), over_rows(r, 1 - x)], -1))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Bernoulli":
+    @property
+    def total_shape(self): return (*self.p.shape, 2)
+
+    def maximise(self, stats, freeze=()) -> "Bernoulli":
         "The share of heads. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
-        stats = with_prior(stats, prior, (*self.p.shape, 2))
-        return self if "p" in self._names(freeze) else Bernoulli(_share(stats))
+        return self if "p" in freeze else Bernoulli(_share(stats))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n tosses of each component."
@@ -89,20 +89,21 @@ class Binomial(Beta, RoundsGiven):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k), with the binomial coefficient; −inf where p makes x_i impossible."
-        heads, n = self._counts(self.check(x))
+        heads, n = self._counts(x)
         choose = sum_columns(gammaln(n + 1) - gammaln(heads + 1) - gammaln(n - heads + 1))
         return choose[:, None] + (times(heads, log_of(self.p)) + times(n - heads, log_not(self.p)))
 
     def statistics(self, x, r) -> Stats: # total: (K, 2) or (K, d, 2), expected heads and tails
         "Expected heads and tails, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         heads, n = self._counts(x)
         return Stats(r.sum(0), np.stack([over_rows(r, heads), over_rows(r, n - heads)], -1))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Binomial":
+    @property
+    def total_shape(self): return (*self.p.shape, 2)
+
+    def maximise(self, stats, freeze=()) -> "Binomial":
         "Heads over tosses. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
-        stats = with_prior(stats, prior, (*self.p.shape, 2))
-        return self if "p" in self._names(freeze) else Binomial(self.n, _share(stats))
+        return self if "p" in freeze else Binomial(self.n, _share(stats))
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K) or (n, K, d); with n=None (n, K, 2)
         "The heads of n rounds of each component; with n=None of `totals` tosses, (n,) or one number, which stand beside them."
@@ -136,15 +137,16 @@ class Poisson(GammaOfCounts, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where a rate of 0 makes x_i impossible."
-        x = self.check(x)
         return times(x, log_of(self.rate)) - sum_columns(self.rate) - sum_columns(gammaln(x + 1))[:, None]
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Poisson":
+    @property
+    def total_shape(self): return self.rate.shape
+
+    def maximise(self, stats, freeze=()) -> "Poisson":
         """The mean.
 
         `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of a − 1 in b observations."""
-        stats = with_prior(stats, prior, self.rate.shape)
-        return self if "rate" in self._names(freeze) else Poisson(divide(stats.total, stats.weight))
+        return self if "rate" in freeze else Poisson(divide(stats.total, stats.weight))
 
     def softened(self, pooled, share=0.1) -> "Poisson":
         "As a start: a rate of 0, which EM can never raise, becomes a share of the lowest above 0."
@@ -181,14 +183,16 @@ class Geometric(BetaOfTrials, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where p = 1 makes x_i impossible."
-        return times(self.check(x), log_not(self.p)) + sum_columns(np.log(self.p))
+        return times(x, log_not(self.p)) + sum_columns(np.log(self.p))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Geometric":
+    @property
+    def total_shape(self): return self.p.shape
+
+    def maximise(self, stats, freeze=()) -> "Geometric":
         """Successes over trials.
 
         `prior`: statistics to add; a Beta(a, b) prior adds a total of b − 1 in a − 1 observations."""
-        stats = with_prior(stats, prior, self.p.shape)
-        return self if "p" in self._names(freeze) else Geometric(1 / (1 + divide(stats.total, stats.weight)))
+        return self if "p" in freeze else Geometric(1 / (1 + divide(stats.total, stats.weight)))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n numbers of failures of each component."

@@ -7,15 +7,16 @@ __all__ = ['Family', 'Univariate']
 
 # %% ../../nbs/inside_family.ipynb #68a8fa87
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, wraps
+from inspect import isfunction, signature
 
 import numpy as np
 
-from .constraints import kinds, n_free, separate_moves
+from .constraints import as_parameter, kinds, n_free, separate_moves
 from ..foundations.arrays import over_rows
-from ..foundations.errors import InvalidValue
-from ..foundations.reading import as_array, as_columns, check_columns, others, require
-from ..foundations.statistics import Stats
+from ..foundations.errors import Degenerate, InvalidValue
+from ..foundations.reading import as_array, as_columns, as_rows, check_columns, others, require
+from ..foundations.statistics import Stats, with_prior
 
 # %% ../../nbs/inside_family.ipynb #3e2c3573
 @cache
@@ -226,11 +227,95 @@ class _Started(_Declared):
         "The family with a floor under its variances, as the data suggest, unless it has one: itself, as by default."
         return self
 
+# %% ../../nbs/inside_family.ipynb #9f1d33d5
+def _reads(raw):
+    "log_prob of rows as they come, from that of rows that were read."
+    @wraps(raw)
+    def log_prob(self, x): return raw(self, self.check(x))
+    return log_prob
+
+def _pairs(raw):
+    "statistics of rows and responsibilities as they come."
+    @wraps(raw)
+    def statistics(self, x, r): return raw(self, *self._pair(x, r))
+    return statistics
+
+def _maximises(raw):
+    "maximise with names that were read, of statistics to which those of the prior were added."
+    own = {"prior"} & set(signature(raw).parameters) # older families add it themselves
+    def maximise(self, stats, freeze=(), prior=None):
+        names, given = self._names(freeze), {name: prior for name in own}
+        if not own: stats = self._posterior(stats, prior)
+        try: return raw(self, stats, names, **given)
+        except InvalidValue as error: raise self._without_estimate(error) from None
+    maximise.__doc__, maximise.__qualname__, maximise.__module__ = raw.__doc__, raw.__qualname__, raw.__module__
+    maximise.__annotations__ = raw.__annotations__
+    return maximise
+
+# %% ../../nbs/inside_family.ipynb #78c052bc
+_READING = {"log_prob": _reads, "statistics": _pairs, "maximise": _maximises}
+
+class _Template(_Started):
+    "How the arguments of a family's methods are read."
+    total_shape = square_shape = None # of its Stats, for checks; None: not said
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        own = dict(vars(cls))
+        for name, reading in _READING.items():
+            if not isfunction(own.get(name)): continue
+            setattr(cls, name, reading(own[name]))
+            if f"{name}_read" not in own: setattr(cls, f"{name}_read", own[name])
+
+    def __post_init__(self):
+        for name in _field_names(type(self)):
+            kind = self.constraints.get(name)
+            if kind is None and name in self.constants and not isinstance(getattr(self, name), np.ndarray): continue
+            object.__setattr__(self, name, as_parameter(getattr(self, name), name, kind))
+
+    def check(self, x) -> np.ndarray:
+        """Read observations, or say what is wrong with them.
+
+        A column (n, 1) is read as (n,), and (n,) as a column, as the family's `event_shape` asks."""
+        x = as_array(x, "x", ndim=(1, 2))
+        if type(self).event_shape is not Family.event_shape: x = as_rows(x, self.event_shape)
+        elif x.shape[1:] == (1,) and np.ndim(_one_draw(self)) == 1: x = x[:, 0]
+        require(self.supports(x), x, "x", self.allowed)
+        return x
+
+    def _pair(self, x, r):
+        "Read x, and responsibilities r of shape (n, K)."
+        x, r = self.check(x) if len(x) else np.asarray(x), np.asarray(r, float)
+        if r.shape != (len(x), self.n_components):
+            raise ValueError(f"r must have shape (n, K) = {(len(x), self.n_components)}; got {r.shape}")
+        return x, r
+
+    def _names(self, freeze) -> set:
+        "Read the names of frozen parameters, one or several. Raises ValueError for any other name."
+        names, own = {freeze} if isinstance(freeze, str) else set(freeze), self.parameters()
+        for name in names - set(own):
+            raise ValueError(f"freeze must name parameters of {type(self).__name__} ({', '.join(own) or 'it has none'}); "
+                             f"got {name!r}")
+        return names
+
+    def _posterior(self, stats, prior):
+        "The statistics, with those of the prior; checked, where the family says what shapes they have."
+        if self.total_shape is not None: return with_prior(stats, prior, self.total_shape, self.square_shape)
+        return stats if prior is None else stats + prior
+
+    def _without_estimate(self, error):
+        "What to raise where `maximise` has made parameters that cannot be: Degenerate, if the base class has read them."
+        if type(self).__post_init__ is not Family.__post_init__: return error
+        return Degenerate(f"has no estimate: {error}", error.row)
+
 # %% ../../nbs/inside_family.ipynb #4e76b91d
-class Family(_Started):
+class Family(_Template):
     """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
 
-    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=(), prior=None)` and `sample(rng, n)`. Fields named in `constants` are not parameters.
+    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=())` and `sample(rng, n)`, which are given what has
+    been read already: rows of the right shape, in the support; r of shape (n, K); the names of parameters, as a set. Its own
+    parameters, which may be given as lists, are read as `constraints` say, and cannot be written to.
+    Fields named in `constants` are not parameters.
     One whose support is limited defines `supports` too, and says in words what is `allowed`.
     What else it knows of itself it declares in class attributes, and nobody else guesses:
 
@@ -271,13 +356,6 @@ class Family(_Started):
         "True where an observation lies in the support of the family."
         return np.ones(len(x), bool)
 
-    def check(self, x) -> np.ndarray:
-        "Read observations, or say what is wrong with them. A column (n, 1) is read as (n,) by a family that draws numbers."
-        x = as_array(x, "x", ndim=(1, 2))
-        if x.shape[1:] == (1,) and hasattr(self, "sample") and self.sample(np.random.default_rng(0), 1).ndim == 2: x = x[:, 0]
-        require(self.supports(x), x, "x", self.allowed)
-        return x
-
     def totals(self, x): # (n,) or None
         "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
 
@@ -288,21 +366,6 @@ class Family(_Started):
     def marginal(self, columns) -> "Family":
         "The distribution of these columns alone. Raises TypeError if the family does not say what that is."
         raise TypeError(f"{type(self).__name__} does not define marginal(columns)")
-
-    def _pair(self, x, r):
-        "Read x, and responsibilities r of shape (n, K)."
-        x, r = self.check(x) if len(x) else np.asarray(x), np.asarray(r, float)
-        if r.shape != (len(x), self.n_components):
-            raise ValueError(f"r must have shape (n, K) = {(len(x), self.n_components)}; got {r.shape}")
-        return x, r
-
-    def _names(self, freeze) -> set:
-        "Read the names of frozen parameters, one or several. Raises ValueError for any other name."
-        names, own = {freeze} if isinstance(freeze, str) else set(freeze), self.parameters()
-        for name in names - set(own):
-            raise ValueError(f"freeze must name parameters of {type(self).__name__} ({', '.join(own) or 'it has none'}); "
-                             f"got {name!r}")
-        return names
 
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component that sits on the floor of its variances, in families that have one."
@@ -340,7 +403,7 @@ class Univariate(Family):
 
     def read(self, x):
         "Read numbers of the right shape, possible or not."
-        return check_columns(as_array(x, "x", ndim=(1, 2)), getattr(self, fields(self)[-1].name).shape)
+        return check_columns(as_array(x, "x", ndim=(1, 2)), (self.n_components, *self.event_shape))
 
     def supports(self, x) -> np.ndarray: # (n,)
         "True where all numbers of an observation are possible. Raises ValueError for another number of columns."
@@ -355,7 +418,6 @@ class Univariate(Family):
 
     def statistics(self, x, r) -> Stats: # total: like the parameters
         "The sums of x, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         return Stats(r.sum(0), over_rows(r, x))
 
     @property

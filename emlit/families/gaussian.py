@@ -19,7 +19,7 @@ from .family import Family
 from .floors import as_floor, lift, on_floor, scale_floor
 from ..foundations.arrays import set_fields
 from ..foundations.reading import as_array, as_columns, as_rng, as_tolerance, check_columns
-from ..foundations.statistics import Moments, divide, moments_of, refuse_huge, with_prior
+from ..foundations.statistics import Moments, divide, moments_of, refuse_huge
 
 # %% ../../nbs/inside_gaussian.ipynb #3f4f74fe
 def _allowed(mean, cov, normal): # → cov, and its factor
@@ -103,8 +103,6 @@ class _Factored(_Answering):
 
     @property
     def row_cost(self) -> int: return 200 + 4 * self.mean.shape[1]**2
-    def log_prob_read(self, x): return self._log_prob(x)
-    def statistics_read(self, x, r): return self._statistics(x, r)
 
     def quadratic_form(self):
         "What `emlit.engine` needs to know: means, standard deviations, and the inverses of the factors."
@@ -171,27 +169,25 @@ class MultivariateNormal(_Factored):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        return self._log_prob(self.check(x))
-
-    def _log_prob(self, x): # x was read
         return self.form.log_prob(x, self.mean, self._scale, self._inverse)
 
     def statistics(self, x, r) -> Moments: # total and origin: (K, d)
         """First and second moments, given responsibilities r of shape (n, K).
 
         square: (K, d, d) for full and tied, else its diagonals, (K, d)."""
-        return self._statistics(*self._pair(x, r))
+        return moments_of(x, r, self.mean, outer=self.form.dense)
 
-    def _statistics(self, x, r): return moments_of(x, r, self.mean, outer=self.form.dense)
+    @property
+    def total_shape(self): return self.mean.shape
+    @property
+    def square_shape(self): return self.form.square_shape(*self.mean.shape)
 
-    def maximise(self, stats, freeze=(), prior=None) -> "MultivariateNormal":
+    def maximise(self, stats, freeze=()) -> "MultivariateNormal":
         """The mean, and the scatter about it (about the frozen mean, if that is frozen), as the structure says.
 
         `prior`: Moments to add. Raises Degenerate for a component without data, and,
         without a floor, for one without spread in some direction."""
-        form, shape = self.form, self.mean.shape
-        stats = with_prior(stats, prior, shape, form.square_shape(*shape))
-        freeze = self._names(freeze)
+        form = self.form
         mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight, signed=True)
         if "cov" in freeze: return self._with(mean=mean)
         if "mean" in freeze and not form.tied: divide(stats.weight, stats.weight)

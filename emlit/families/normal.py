@@ -17,7 +17,7 @@ from .family import Univariate
 from .floors import as_floor, on_floor, scale_floor
 from ..foundations.arrays import set_fields
 from ..foundations.reading import as_array, as_positive, as_rng, check_columns, same_shape
-from ..foundations.statistics import Moments, divide, moments_of, refuse_collapse, refuse_huge, with_prior
+from ..foundations.statistics import Moments, divide, moments_of, refuse_collapse, refuse_huge
 
 # %% ../../nbs/inside_normal.ipynb #ec61febc
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,21 +75,24 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
-        return log_normal(*(a.reshape(len(a), -1) for a in (self.check(x), self.mean, self.std)))
+        return log_normal(*(a.reshape(len(a), -1) for a in (x, self.mean, self.std)))
 
     def statistics(self, x, r) -> Moments: # total, square and origin: like mean
         "First and second moments, given responsibilities r of shape (n, K)."
-        (x, r), shape = self._pair(x, r), self.mean.shape
+        shape = self.mean.shape
         m = moments_of(x.reshape(len(x), -1), r, self.mean.reshape(len(self.mean), -1))
         return Moments(m.weight, *(a.reshape(shape) for a in (m.total, m.square, m.origin)))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Normal":
+    @property
+    def total_shape(self): return self.mean.shape
+    @property
+    def square_shape(self): return self.mean.shape
+
+    def maximise(self, stats, freeze=()) -> "Normal":
         """The mean, and the root of the mean square about it (about the frozen mean, if that is frozen).
 
         `prior`: Moments to add, such as those of data seen earlier.
         Raises Degenerate for a component without data and, without a floor, for one whose data are all one value."""
-        stats = with_prior(stats, prior, self.mean.shape, self.mean.shape)
-        freeze = self._names(freeze)
         mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight, signed=True)
         if "std" in freeze: return self._with(mean=mean)
         variance = divide(stats.about(mean).square, stats.weight, signed=True)

@@ -18,7 +18,7 @@ from ..foundations.arrays import frozen_array, log_of, over_rows, set_fields, ti
 from ..foundations.lazy import gammaln
 from ..foundations.errors import InvalidValue
 from ..foundations.reading import as_array, as_columns, as_count, as_distribution, as_rng, check_columns, require
-from ..foundations.statistics import Stats, divide, proportions, refuse_negative, with_prior
+from ..foundations.statistics import Stats, divide, proportions, refuse_negative
 
 # %% ../../nbs/inside_tables.ipynb #3b68eb5d
 def _holds_tables(p):
@@ -122,20 +122,21 @@ class Categorical(_Tables):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where p makes x_i impossible."
-        columns = self.check(x).astype(int).reshape(len(x), -1).T
+        columns = x.astype(int).reshape(len(x), -1).T
         return sum(log_of(table.T)[column] for table, column in zip(self._tables, columns))
 
     def statistics(self, x, r) -> Stats: # total: (K, ΣC_j)
         "Expected counts of every category, column after column, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         columns = x.astype(int).reshape(len(x), len(self.sizes)).T
         counts = [[np.bincount(column, w, C) for w in r.T] for column, C in zip(columns, self.sizes)]
         return Stats(r.sum(0), np.concatenate(counts, axis=1))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Categorical":
+    @property
+    def total_shape(self): return self.parameters()["p"].shape
+
+    def maximise(self, stats, freeze=()) -> "Categorical":
         "The shares of the categories. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
-        stats = with_prior(stats, prior, self.parameters()["p"].shape)
-        if "p" in self._names(freeze): return self
+        if "p" in freeze: return self
         refuse_negative(stats.total)
         tables = [divide(counts, counts.sum(1)) for counts in self._split(stats.total)]
         return Categorical(tables if isinstance(self.p, tuple) else tables[0])
@@ -261,20 +262,21 @@ class Multinomial(_ThrowsGiven):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k), with the multinomial coefficient; −inf where p makes x_i impossible."
-        x = self.check(x)
         n = x.sum(1) if self.n is None else self.n
         return (gammaln(n + 1) - gammaln(x + 1).sum(1))[:, None] + times(x, log_of(self.p))
 
     def statistics(self, x, r) -> Stats: # total: (K, C)
         "Expected counts of the faces, given responsibilities r of shape (n, K)."
-        x, r = self._pair(x, r)
         return Stats(r.sum(0), over_rows(r, x))
 
-    def maximise(self, stats, freeze=(), prior=None) -> "Multinomial":
+    @property
+    def total_shape(self): return self.p.shape
+
+    def maximise(self, stats, freeze=()) -> "Multinomial":
         "The shares of the faces. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
-        counts = with_prior(stats, prior, self.p.shape).total
+        counts = stats.total
         refuse_negative(counts)
-        return self if "p" in self._names(freeze) else Multinomial(self.n, divide(counts, counts.sum(1)))
+        return self if "p" in freeze else Multinomial(self.n, divide(counts, counts.sum(1)))
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K, C)
         "The counts of n rounds of each component; with n=None of `totals` throws, (n,) or one number."

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['as_array', 'dtype_kinds', 'read_array', 'shown', 'require', 'as_probabilities', 'as_distribution', 'as_count',
            'as_dtype', 'as_engine', 'as_flag', 'as_tolerance', 'as_sample_weight', 'counting_rows', 'counting',
-           'check_columns', 'as_columns', 'others', 'as_positive', 'same_shape', 'as_model', 'as_fitted', 'as_rng']
+           'as_rows', 'check_columns', 'as_columns', 'others', 'as_positive', 'same_shape', 'as_model', 'as_fitted',
+           'as_rng']
 
 # %% ../../nbs/inside_reading.ipynb #b3d488fd
 from functools import cache
@@ -209,6 +210,17 @@ def counting(
     if not array.ndim: return x # no rows: which is for others to say
     w = as_sample_weight(sample_weight, len(array))
     return x if w.all() else array[counting_rows(w)]
+
+# %% ../../nbs/inside_reading.ipynb #a6d9505f
+def as_rows(
+    x,     # (n,) or (n, d)
+    shape, # of one row: () or (d,)
+) -> np.ndarray: # (n, *shape)
+    "Rows of that shape; one column may come as (n,) or as (n, 1)."
+    if x.shape[1:] == shape: return x
+    if x.size == len(x) and np.prod(shape) == 1: return x.reshape(len(x), *shape)
+    needed = f"({', '.join(['n', *map(str, shape)])}{'' if shape else ','})"
+    raise InvalidValue("x", f"must have shape {needed}; got {x.shape}")
 
 # %% ../../nbs/inside_reading.ipynb #95242e82
 def check_columns(x, shape):
