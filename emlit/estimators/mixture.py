@@ -75,6 +75,16 @@ def _per_family(value, name, n, empty):
         raise ValueError(f"{name} must hold one value for each of the {n} families; got {value!r}")
     return values
 
+# %% ../../nbs/inside_estimator_mixture.ipynb #47e01403
+def _like(family, size, constants):
+    if size not in (None, family.n_components):
+        raise ValueError("n_components must be that of the template, "
+                         f"{family.n_components}, or None; got {size}")
+    if constants:
+        raise ValueError(f"family_params must go with names and classes; the template {family!r} "
+                         "has its own")
+    return Like(family, family.n_components)
+
 def _as_block(family, size, constants):
     "A Kind, or a Like, from what the user gave: also a name."
     size = None if size is None else as_count(size, "n_components", least=1)
@@ -88,15 +98,6 @@ def _as_block(family, size, constants):
         return Kind(family, size or 1, constants)
     raise TypeError("family must be a name such as 'poisson', a class of Family, a Family, "
                     f"or a list of these; got {family!r}")
-
-def _like(family, size, constants):
-    if size not in (None, family.n_components):
-        raise ValueError("n_components must be that of the template, "
-                         f"{family.n_components}, or None; got {size}")
-    if constants:
-        raise ValueError(f"family_params must go with names and classes; the template {family!r} "
-                         "has its own")
-    return Like(family, family.n_components)
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #89b14d1a
 @dataclass(frozen=True)
