@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup site serve page unit check test notebooks bench fuzz clean
+.PHONY: help setup site serve page unit chapters check test notebooks bench fuzz clean
 
 help:  ## show this list
 	@echo "emlit: what make can do"
@@ -53,6 +53,9 @@ check: $(READY)  ## the fast checks alone: is everything exported, clean, and as
 
 notebooks: $(READY)  ## run every notebook in place and save it, export the package, write README.md
 	@$(BIN)/python tools/notebooks.py
+
+chapters: $(READY)  ## number the chapters as nbs/chapters.yml says: files, links, equations, exercises
+	@$(BIN)/python tools/chapters.py
 
 # The extra of that name, one by one: what cannot be had here is named as absent by the benchmarks, and no obstacle.
 PEERS ?= $(shell sed -n 's/^bench_requirements *= *//p' settings.ini)

@@ -18,6 +18,7 @@ import nbformat
 import pytest
 import yaml
 
+import chapters
 import emlit
 import readme
 
@@ -107,6 +108,14 @@ def test_notebooks_are_listed_in_reading_order():
     assert listed[0] == "index.ipynb" and course == sorted(course)
     assert sorted(listed) == sorted(BOOKS), "the sidebar in _quarto.yml and nbs/ name different notebooks"
     assert all(re.fullmatch(r"index\.ipynb|(\d\d[a-z]?|inside|use)_[a-z0-9_]+\.ipynb", n) for n in BOOKS)
+
+
+def test_chapters_have_the_numbers_of_their_table():
+    assert chapters.table() == chapters.present(), "run make chapters"
+    for name, number in chapters.present().items():
+        text = "\n".join(c.source for c in BOOKS[f"{number}_{name}.ipynb"].cells if c.cell_type == "markdown")
+        wrong = [t for t in chapters.TAG.findall(text) if t.split(".")[0] != number.lstrip("0").rstrip("abcdefgh")]
+        assert not wrong, f"equations {wrong} of {name}"
 
 
 @each_notebook

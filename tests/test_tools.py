@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 import build
+import chapters
 import notebooks
 
 pytestmark = pytest.mark.notebook
@@ -119,3 +120,35 @@ def test_a_page_is_found_by_a_part_of_its_name(tmp_path):
     assert build.find("mixture", paths) == paths[1], "a whole name is more than a part of another"
     with pytest.raises(SystemExit, match="may mean several pages: mixture, inside_mixture"): build.find("mixt", paths)
     with pytest.raises(SystemExit, match="got 'dice'. The pages: coins, mixture, inside_mixture, index"): build.find("dice", paths)
+
+
+def course(tmp_path, order, **cells):
+    "A course of a few chapters; a cell of code starts with >>>."
+    nbs = tmp_path / "nbs"
+    nbs.mkdir()
+    made = lambda s: nbformat.v4.new_code_cell(s[3:]) if s.startswith(">>>") else nbformat.v4.new_markdown_cell(s)
+    for name, sources in cells.items():
+        nbformat.write(nbformat.v4.new_notebook(cells=[made(s) for s in sources]), nbs / f"{name}.ipynb")
+    (nbs / "chapters.yml").write_text("\n".join(f"- {line}" for line in order), encoding="utf-8")
+    (tmp_path / "_quarto.yml").write_text("".join(f"  - {name}.ipynb\n" for name in cells), encoding="utf-8")
+    return nbs
+
+
+def test_chapters_take_their_numbers_with_them(tmp_path):
+    nbs = course(tmp_path, ["01 b", "02 a", "03 c"], **{
+        "01_a": [r"$$ x \tag{1.1} $$", "[b](02_b.ipynb) and (2.1); not (1.5), and not chapter 2 of Rao (1965)"],
+        "02_b": [r"$$ y \tag{2.1} $$", "**Exercise 2.1.** As in chapters 1 and 3.", ">>>f(2.1) # (2.1), of chapter 2"],
+        "03_c": ['>>>"by (1.1)"', "(2.1) and [a](01_a.ipynb#exercises)"]})
+    chapters.renumber(tmp_path)
+    said = {p.stem: [c.source for c in nbformat.read(p, as_version=4).cells] for p in sorted(nbs.glob("*.ipynb"))}
+    assert said == {
+        "01_b": [r"$$ y \tag{1.1} $$", "**Exercise 1.1.** As in chapters 2 and 3.", "f(2.1) # (1.1), of chapter 1"],
+        "02_a": [r"$$ x \tag{2.1} $$", "[b](01_b.ipynb) and (1.1); not (1.5), and not chapter 2 of Rao (1965)"],
+        "03_c": ['"by (2.1)"', "(1.1) and [a](02_a.ipynb#exercises)"]}
+    assert (tmp_path / "_quarto.yml").read_text() == "  - 01_b.ipynb\n  - 02_a.ipynb\n  - 03_c.ipynb\n"
+    assert chapters.renumber(tmp_path) == [], "a second time there is nothing to do"
+
+
+def test_a_chapter_that_the_table_does_not_name_is_missed(tmp_path):
+    course(tmp_path, ["01 a"], **{"01_a": ["text"], "02_b": ["text"]})
+    with pytest.raises(SystemExit, match="name different chapters: b"): chapters.renumber(tmp_path)
