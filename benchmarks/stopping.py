@@ -17,9 +17,11 @@ import numpy as np
 from measure import machine, versions
 from sklearn import datasets
 
-from emlit import Mixture, MultivariateNormal, acceleration, em, fit, fitting, scale_floor
+from emlit import Mixture, MultivariateNormal, em, fit, scale_floor
+from emlit.algorithm.loop import remaining_gain, rounding
+from emlit.algorithm.stopping import gain_verdict
 from emlit.data import load_faithful, load_iris
-from emlit.fitting import _rounding, _stop, remaining_gain
+from emlit.sources import Rows
 from emlit.starts import random_points, start
 
 TOLS = 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8
@@ -62,20 +64,17 @@ def path(model, x):
     n, values = len(x), []
     for step in em(model, x, max_iter=MOST):
         values.append(step.loglik)
-        if remaining_gain(values[-4:], _rounding(step.loglik, n)) <= 1e-10 * n: break
+        if remaining_gain(values[-4:], rounding(step.loglik, n)) <= 1e-10 * n: break
     return values, max(max(values), fit(step.model, x, accelerate="auto", keep="ends", tol=1e-10, max_iter=3000).loglik)
 
 
-class Counted:
-    "Counts E-steps, those of looks ahead too."
-    def __init__(self): self.n, self.real = 0, fitting.e_step
-    def __call__(self, *args, **options):
-        self.n += 1
-        return self.real(*args, **options)
-    def __enter__(self):
-        fitting.e_step = acceleration.e_step = self
-        return self
-    def __exit__(self, *_): fitting.e_step = acceleration.e_step = self.real
+class Counted(Rows):
+    "Rows that count the E-steps over them, those of looks ahead too."
+    n = 0
+    def e_step(self, model, **options):
+        object.__setattr__(self, "n", self.n + 1)
+        return super().e_step(model, **options)
+    def prepared(self, reader): return self
 
 
 def one(x, structure, K, i):
@@ -83,8 +82,8 @@ def one(x, structure, K, i):
     model, n = begin(x, structure, K, i), len(x)
     values, top = path(model, x)
     for tol in TOLS:
-        t = next((t for t in range(len(values)) if _stop(values[max(0, t - 3):t + 1], n, tol)), len(values) - 1)
-        with Counted() as counted: trace = fit(model, x, tol=tol, keep="ends", max_iter=MOST)
+        t = next((t for t in range(len(values)) if gain_verdict(values[max(0, t - 3):t + 1], n, tol)), len(values) - 1)
+        trace = fit(model, counted := Counted(x), tol=tol, keep="ends", max_iter=MOST)
         yield {"tol": tol, "n": n, "before": top - values[t], "steps_before": t, "after": top - trace.loglik,
                "steps_after": trace.n_iter, "e_steps_after": counted.n}
 

@@ -9,19 +9,23 @@ from importlib import import_module as _import_module
 from emlit.sources import Chunks, Source
 from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
+from emlit.algorithm.acceleration import SQUAREM, Accelerator, Anderson
 from emlit.algorithm.fitting import Trace, fit
 from emlit.algorithm.loop import Step, em
+from emlit.algorithm.stopping import Aitken, LastGain, StoppingRule
 from emlit.inference import (aic, bic, bootstrap, bootstrap_lrt, canonical, elbo, entropy, icl, kl, match, multistart, permute,
                              q_function, standard_errors)
 from emlit.models import Expectation, Mixture, Model, Prior, impute, regress
 from emlit.algorithm.online import Stream, incremental_em, online_em
 from emlit.sources import squash
 
-__all__ = ["Bernoulli", "Binomial", "Categorical", "Chunks", "Degenerate", "Expectation", "Exponential", "Family",
-           "Gamma", "GaussianMixture", "Geometric", "Mixture", "MixtureModel", "Model", "Moments", "Multinomial",
-           "MultivariateNormal", "Normal", "Poisson", "Prior", "Source", "Stats", "Step", "Stream", "Trace", "Uniform",
-           "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit",
-           "icl", "impute", "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
+__all__ = ["Accelerator", "Aitken", "Anderson", "Bernoulli", "Binomial", "Categorical", "Chunks",
+           "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "GaussianMixture",
+           "Geometric", "LastGain", "Mixture", "MixtureModel", "Model", "Moments", "Multinomial",
+           "MultivariateNormal", "Normal", "Poisson", "Prior", "SQUAREM", "Source", "Stats", "Step",
+           "StoppingRule", "Stream", "Trace", "Uniform", "Univariate", "aic", "bic", "bootstrap",
+           "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit", "icl", "impute",
+           "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
            "regress", "scale_floor", "select", "squash", "standard_errors"]
 
 

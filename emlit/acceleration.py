@@ -1,5 +1,4 @@
-"""The old path of `emlit.algorithm.acceleration`."""
-from emlit.algorithm import acceleration
-
-
-def __getattr__(name): return getattr(acceleration, name)
+"""The old path of what is in `emlit.algorithm` now."""
+from emlit.algorithm.acceleration import EMMap, Point, anderson_jump, directions, squarem_jump
+from emlit.algorithm.jumps import WARM_UP, Coordinates
+from emlit.algorithm.runs import METHODS

@@ -1,9 +1,5 @@
 """The old path of what is in `emlit.algorithm` now."""
-from emlit.algorithm import beginning, diagnosis, fitting, loop, stopping
-
-
-def __getattr__(name):
-    if name == "_check_model": return beginning.check_model
-    for home in (fitting, diagnosis, stopping, loop):
-        if name in vars(home): return vars(home)[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+from emlit.algorithm.beginning import check_model as _check_model
+from emlit.algorithm.fitting import Trace, fit, silent_fit as _silent_fit
+from emlit.algorithm.runs import Note
+from emlit.algorithm.loop import Step, convergence_rate, em, remaining_gain

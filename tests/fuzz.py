@@ -26,7 +26,7 @@ import numpy as np
 import scipy.sparse
 
 import emlit
-from emlit.fitting import _blur
+from emlit.algorithm.stopping import blur
 from emlit.priors import Prior
 from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, scale_floor, starts
 from problems import STRUCTURES, Problem, moved_mixture
@@ -152,7 +152,7 @@ def examine(a, x, trace, given):
     finite("logliks", trace.logliks)
     total = len(x) if w is None else float(np.sum(w))
     climbing = not any(np.any(getattr(b, "reg_covar", 0) > 0) for b in model.components)
-    room = 1e-10 * (np.abs(trace.objective[:-1]) + total) + total * max(map(_blur, (s.model for s in trace.steps)))
+    room = 1e-10 * (np.abs(trace.objective[:-1]) + total) + total * max(map(blur, (s.model for s in trace.steps)))
     if any(getattr(b, "floor", None) is not None for b in model.components): room[:1] = inf # the start may lie below the floor
     if np.isnan(trace.objective).any() or trace.objective.max() == inf: raise Wrong(f"the objective is {trace.objective}")
     room[np.isneginf(trace.objective[:-1])] = inf # a prior may give the start, or what is frozen, the density 0

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Mixture, Multinomial, MultivariateNormal,
                    Normal, Poisson, Prior, Uniform, em, fit, scale_floor)
-from emlit.acceleration import Coordinates
+from emlit.algorithm.jumps import Coordinates
 from linkage import Linkage
 
 pytestmark = pytest.mark.filterwarnings("error")

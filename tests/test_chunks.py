@@ -443,8 +443,8 @@ def test_components_that_share_no_row_are_not_alike():
     rng = np.random.default_rng(1)
     y = np.sort(rng.normal(size=2000))
     start = Mixture([1 - 2e-300, 1e-300, 1e-300], Normal([0.0, 900.0, -900.0], [1.0, 1.0, 1.0]))
-    from emlit.fitting import _nearest_pair
-    assert _nearest_pair(start, as_source(y))[1] > 100
+    from emlit.algorithm.diagnosis import nearest_pair
+    assert nearest_pair(start, as_source(y))[1] > 100
 
 
 @pytest.mark.slow

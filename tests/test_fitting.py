@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from emlit import (Bernoulli, Binomial, Degenerate, Mixture, MultivariateNormal, Normal, Poisson, Prior, Trace, em, fit, fitting, scale_floor,
+from emlit import (Bernoulli, Binomial, Degenerate, Mixture, MultivariateNormal, Normal, Poisson, Prior, Trace, em, fit, scale_floor,
                    starts)
+from emlit.algorithm.diagnosis import same_density
+from emlit.algorithm.stopping import plateau
 from emlit.data import load_faithful
 from linkage import Linkage
 
@@ -281,9 +283,9 @@ def test_rates_of_convergence():
 def test_a_component_that_cannot_be_is_no_twin():
     "On zeros a point mass and a unit exponential agree; elsewhere the point mass gives −∞."
     always_zero = Mixture([.5, .5], [Binomial(1, [0.]), Poisson([0.])])
-    assert fitting._same_density(always_zero, np.zeros(3)) == (0, 1)
+    assert same_density(always_zero, np.zeros(3)) == (0, 1)
     mixed = Mixture([.5, .5], [Poisson([0.]), Poisson([1.])])
-    assert fitting._same_density(mixed, np.array([2., 1.])) is None
+    assert same_density(mixed, np.array([2., 1.])) is None
 
 
 def test_a_mixture_looks_for_mistakes_once(monkeypatch):
@@ -323,14 +325,14 @@ def test_groups_far_apart_converge_at_once(structure, options):
 def test_a_slow_climb_is_no_plateau():
     "Gains of 1e-9 and less, each a thousandth smaller than the one before: only a fall shows how large rounding is."
     climb = -3e4 - 1e-6 * .999**np.arange(4000)
-    assert all(fitting._plateau(climb[:t][-9:], 10_000, 1e-8) is None for t in range(1, 4000, 7))
+    assert all(plateau(climb[:t][-9:], 10_000, 1e-8) is None for t in range(1, 4000, 7))
     noisy = climb + np.random.default_rng(0).normal(0, 1e-10, 4000)
-    stopped = next(t for t in range(4000) if fitting._plateau(noisy[:t][-9:], 10_000, 1e-13))
+    stopped = next(t for t in range(4000) if plateau(noisy[:t][-9:], 10_000, 1e-13))
     assert 0 < -3e4 - climb[stopped] < 2e-7
 
 def test_a_wrong_m_step_that_goes_up_and_down_is_no_plateau():
     up_and_down = -3e4 + 1e-2 * np.resize([0, 1], 9)
-    assert fitting._plateau(up_and_down, 10_000, 1e-8) is None
+    assert plateau(up_and_down, 10_000, 1e-8) is None
 
 
 # going on from an earlier run

@@ -4,8 +4,8 @@ import pytest
 
 import fuzz
 from emlit import Binomial, Degenerate, Exponential, Gamma, Mixture, Moments, Normal, Poisson, Stats, fit, match, permute, standard_errors
-from emlit.acceleration import _Matrices, _slow
-from emlit.fitting import _nearest_pair
+from emlit.algorithm.jumps import slow
+from emlit.algorithm.diagnosis import nearest_pair
 from emlit.sources import as_source
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -77,12 +77,12 @@ def test_a_precision_is_read_whatever_else_is_asked(given, dtype):
         fit(Mixture([.5, .5], Normal([-1., 2.], [1., 2.])), np.array([4., 3, -1, 5]), dtype=dtype, **given)
 
 def test_objectives_of_minus_infinity_are_quiet():
-    assert not _slow((-np.inf,) * 3)
+    assert not slow((-np.inf,) * 3)
 
 def test_a_component_with_next_to_no_data_is_measured_quietly():
     weight = np.array([1e-200, 5.])
     stats = Moments(weight, np.zeros((2, 2)), weight[:, None, None] * np.eye(2), np.zeros((2, 2)))
-    assert _Matrices(stats, False).near(stats)
+    assert stats.coordinates(counts=False).near(stats)
 
 def test_densities_of_any_size_are_compared_quietly():
-    assert _nearest_pair(Mixture([.5, .5], Normal([0., 1.], [1e-100, 1e-100])), as_source(np.array([0., 1.]))) == (None, np.inf)
+    assert nearest_pair(Mixture([.5, .5], Normal([0., 1.], [1e-100, 1e-100])), as_source(np.array([0., 1.]))) == (None, np.inf)

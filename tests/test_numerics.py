@@ -8,9 +8,9 @@ from scipy import stats
 
 from emlit import (Bernoulli, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson,
                    Prior, Uniform, elbo, entropy, fit, kl, q_function, scale_floor)
-from emlit.acceleration import EMMap
+from emlit.algorithm.acceleration import EMMap
 from emlit.data import load_faithful
-from emlit.fitting import _alike
+from emlit.algorithm.diagnosis import near_saddle
 from emlit.sources import as_source
 from emlit.starts import start
 
@@ -371,9 +371,9 @@ def test_alike_components_are_put_to_the_test_in_every_family(name):
     near, true = NEAR[name]
     x = Mixture([.5, .5], true).sample(np.random.default_rng(0), 300)[0]
     em_map = EMMap(as_source(x), {}, {}, lambda model: 0.0)
-    k, j, gain = _alike(em_map, Mixture([.5, .5], near), 0.01)
+    k, j, gain = near_saddle(em_map, Mixture([.5, .5], near), 0.01)
     assert (k, j) == (0, 1) and gain > 1
-    assert _alike(em_map, fit(Mixture([.5, .5], true), x).model, 0.01) is None
+    assert near_saddle(em_map, fit(Mixture([.5, .5], true), x).model, 0.01) is None
 
 
 def test_alike_components_on_a_ridge_are_no_saddle():

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 import emlit.engine
-import emlit.fitting
+from emlit.algorithm.fitting import silent_fit
 from emlit import GaussianMixture, Mixture, MixtureModel, MultivariateNormal, Normal, Poisson, Uniform, bootstrap, bootstrap_lrt, fit, multistart, select, standard_errors
 
 
@@ -85,7 +85,7 @@ def test_a_trace_holds_what_there_is_to_warn_of_and_fit_says_it_at_its_caller():
     assert {w.filename for w in caught} == {__file__}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert emlit.fitting._silent_fit(twins, APART).notes == trace.notes
+        assert silent_fit(twins, APART).notes == trace.notes
 
 def test_a_degenerate_end_is_a_note_of_that_kind():
     spike = Mixture([.5, .5], Normal([0., 7.], [1e-3, 3.]))

@@ -13,15 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import _shown, as_array, as_model, as_tolerance
+from .beginning import check_model, freezing
+from .runs import log_prior_of
+from ..foundations.errors import Degenerate
+from ..foundations.reading import as_array, as_model, as_tolerance, shown
+from ..models.blocks import NO_DATA
+from ..models.mixture import Mixture
 from ..sources.chunks import Chunks
 from ..sources.parts import contribution, count_rows, load, refuse_array
 from ..sources.source import given, part_e_step
-from ..families import Degenerate
-from .fitting import _log_prior
-from .beginning import check_model, freezing
-from ..models.blocks import NO_DATA
-from ..models.mixture import Mixture
 
 # %% ../../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
@@ -64,7 +64,7 @@ def _told(model, freeze, missing):
     "What the E-step and the M-step are told."
     if missing is not None and missing != "em":
         raise ValueError("missing must be None or 'em'; "
-                         f"got {_shown(missing)}")
+                         f"got {shown(missing)}")
     return given(missing=missing), freezing(model, freeze)
 
 def _learned(model, stats, for_m):
@@ -94,9 +94,9 @@ def incremental_em(
     Source: Neal & Hinton, A view of the EM algorithm that justifies
     incremental, sparse, and other variants (1998), section 3."""
     if not isinstance(chunks, Chunks):
-        raise TypeError(f"chunks must be Chunks; got {_shown(chunks)}")
+        raise TypeError(f"chunks must be Chunks; got {shown(chunks)}")
     check_model(model := as_model(model))
-    _log_prior(prior) # which refuses what is no prior
+    log_prior_of(prior) # which refuses what is no prior
     for_e, for_m = _told(model, freeze, missing)
     for_m |= given(prior=prior)
     return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))

@@ -133,6 +133,8 @@ class _Declared(_Incomplete):
     multivariate = False # True: an observation is a row, never a number
     quadratic = False # log_prob is a quadratic function of x, so that Q reads weight, mean and covariance of x alone
     priors = () # names of arguments of Prior
+    exact = True # False: `maximise` does not maximise Q, so that ℓ may fall
+    floor = None # the lower bound of its variances, where it has one
 
     @property
     def n_parameters(self) -> int: return sum(n_free(kind, self.parameters()[name]) for name, kind in kinds(self).items())

@@ -158,6 +158,8 @@ class MultivariateNormal(_Factored):
     def _inverse(self): return self.form.with_inverse(self._scale).get("_inverse") # None without off-diagonals
 
     @property
+    def exact(self) -> bool: return self.reg_covar == 0 # what is added to variances is no maximum
+    @property
     def n_components(self) -> int: return len(self.mean)
     def supports(self, x) -> np.ndarray: # (n,)
         "True everywhere. Raises ValueError for another number of columns."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from .arrays import alone, over_rows
+from .coordinates import Columns, Matrices, Sums
 from .errors import Degenerate
 from .reading import require
 
@@ -42,6 +43,8 @@ class Stats:
 
     def __mul__(self, c): return Stats(c * self.weight, c * self.total)
     __rmul__ = __mul__
+
+    def coordinates(self, counts): return Sums(self, counts) # as vectors, in units of their spread
 
 # %% ../../nbs/inside_statistics.ipynb #54e69f1f
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,8 @@ class Moments(Stats):
 
     def __mul__(self, c): return Moments(c * self.weight, c * self.total, c * self.square, self.origin)
     __rmul__ = __mul__
+
+    def coordinates(self, counts): return Matrices(self) if self.square.ndim == 3 else Columns(self)
 
 # %% ../../nbs/inside_statistics.ipynb #5f3bc47b
 def refuse_huge(x):
