@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..fitting import _check_model, _silent_fit
+from ..algorithm.beginning import check_model
+from ..fitting import _silent_fit
 from ..foundations.arrays import calm
 from ..foundations.errors import Degenerate
 from ..foundations.reading import as_count, as_fitted, as_flag, as_rng, as_sample_weight
@@ -201,7 +202,7 @@ def bootstrap(
     Source: Efron, Ann. Statist. 7 (1979); Efron & Tibshirani, An Introduction to the Bootstrap
     (1993)."""
     model, x, told = as_fitted(model, x, sample_weight)
-    _check_model(model)
+    check_model(model)
     options, n = told | options, as_count(n, "n", least=2)
     _as_drawing(parametric, model)
     x, w = _as_rows(model, x, sample_weight, options)

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from ..families.constraints import directions, kinds
+from ..models.model import blocks_of
 
 # %% ../../nbs/inside_tangent.ipynb #3278693c
 _STENCIL = np.array([1., 2, 3]) # steps to either side; exact for polynomials up to degree 6
@@ -148,7 +149,7 @@ def described(
     x=None, # rows whose totals tell how large a count may be; None: the model alone
 ):          # a Parameter for each
     "The parameters of a model, each with what is known of it."
-    blocks = model.blocks() if hasattr(model, "blocks") else {}
+    blocks = blocks_of(model)
     if x is not None: blocks = {b: block.sized(x) for b, block in blocks.items()}
     owners = {f"{b}.{n}": (b, block, n) for b, block in blocks.items() for n in block.parameters()}
     for name, value in model.parameters().items():
@@ -189,7 +190,7 @@ def _moves_of_mixture(mixture, x, frozen): # → place in the row, moves, free e
 def _unused(model): # (F,)
     "True for each entry of a category that no component can show: it is no parameter."
     def blank(q):
-        if not getattr(q.owner, "nominal", False): return np.zeros(q.value.shape)
+        if q.block is None or not q.owner.nominal: return np.zeros(q.value.shape)
         return np.broadcast_to(~q.value.any(axis=0), q.value.shape)
     return raveled({q.name: blank(q) for q in described(model)}) > 0
 
