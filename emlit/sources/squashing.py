@@ -86,7 +86,8 @@ def gauss_rules(
     """The Gauss rule of the data in each cell.
 
     The error is relative to the cell's weight, and nan for a cell without
-    such a rule: fewer than M distinct numbers, as far as moments tell.
+    such a rule: fewer than M distinct numbers, as far as moments tell, or
+    a node outside the cell, which only rounding can put there.
     Source: Golub & Welsch, Math. Comp. 23 (1969), 221-230."""
     M, C = len(sums) // 2, sums.shape[1]
     with np.errstate(all="ignore"): a, b = recurrence(sums)
@@ -98,7 +99,8 @@ def gauss_rules(
     weights = vectors[:, 0]**2 * sums[0][:, None]
     found = [p.sum(axis=1) for p in islice(polynomials(nodes, weights), 2 * M)]
     error = np.abs(found - sums).max(axis=0) / sums[0]
-    return nodes, weights, np.where(exists, error, np.nan)
+    inside = (np.abs(nodes) <= 1 + 1e-9).all(axis=1)
+    return nodes, weights, np.where(exists & inside, error, np.nan)
 
 # %% ../../nbs/12d_squashing.ipynb #5d000016
 class Values(NamedTuple):
