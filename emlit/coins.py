@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import as_array, as_count, as_probabilities, as_rng, require
 from .foundations.lazy import expit, gammaln, xlog1py, xlogy
+from .foundations.reading import as_array, as_count, as_probabilities, as_rng, require
 
 # %% ../nbs/01_coins.ipynb #a5572381
 class ThreeCoins(NamedTuple):

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from .checks import as_count
+from .foundations.reading import as_count
 
 # %% ../nbs/80_data.ipynb #a6505253
 def _read(name, dtype=float):

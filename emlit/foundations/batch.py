@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import as_array, counting, require
+from .reading import as_array, counting, require
 
 # %% ../../nbs/inside_batch.ipynb #c2c036ca
 def patterns(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..checks import as_distribution
+from ..foundations.reading import as_distribution
 
 # %% ../../nbs/inside_plots_appearance.ipynb #2ae7882b
 # one colour a component

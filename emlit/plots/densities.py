@@ -10,7 +10,7 @@ __all__ = ['draws_of', 'extent_of', 'mixture_and_rows', 'rows_of', 'weighted_den
 import numpy as np
 import plotly.graph_objects as go
 
-from ..checks import as_array, as_fitted
+from ..foundations.reading import as_array, as_fitted
 from ..models.mixture import Mixture
 from .appearance import GREY, PALE, PALETTE, look, looks_of, mixed_colours, style
 from .figures import (AXIS, axis_title, base_figure, head_of, in_digits, loglik_title,

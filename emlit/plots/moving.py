@@ -9,8 +9,8 @@ __all__ = ['iterations', 'profile_of', 'seen_range', 'window_of', 'bound_slider'
 import numpy as np
 import plotly.graph_objects as go
 
+from ..foundations.reading import as_array, require
 from ..inference.bound import elbo
-from ..checks import as_array, require
 from .appearance import INK, PALETTE, looks_of
 from .figures import (AXIS, axis_title, base_figure, curve_of, head_of, in_digits,
                                  loglik_title, mark_at, with_slider)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import as_model
+from ..foundations.reading import as_model
 
 # %% ../../nbs/inside_plots_reading.ipynb #ba032a43
 def mixture_of(

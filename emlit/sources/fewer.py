@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ..families import MultivariateNormal, Normal
 from .source import Source, total_of_numbers
 from .squashing import (MOST_CELLS, ORDER, cells_between, different_rows, level_of_cells,
                                      merged_rows, resolved, too_many)
@@ -92,11 +91,7 @@ class Stock:
 # %% ../../nbs/inside_fewer.ipynb #5d00003b
 def column_of(blocks): # → means and standard deviations, (K,), or None
     "A mixture of normals in one column, whatever its structure is called."
-    if len(blocks) != 1 or type(blocks[0]) not in (Normal, MultivariateNormal): return None
-    normal = blocks[0]
-    mean = normal.mean.reshape(-1)
-    if isinstance(normal, Normal): return mean, normal.std.reshape(-1)
-    return mean, np.broadcast_to(np.sqrt(normal.cov.reshape(-1)), len(mean))
+    return blocks[0].column() if len(blocks) == 1 else None
 
 # %% ../../nbs/inside_fewer.ipynb #5d00003d
 def stand_in(
