@@ -1,3 +1,3 @@
 """The older path of `emlit.models.priors`, for as long as modules move."""
 from emlit.models.priors import *
-from emlit.models.priors import _RULES, __all__
+from emlit.models.priors import __all__

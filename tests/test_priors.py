@@ -66,7 +66,7 @@ def test_fit_ends_at_a_maximum_of_the_posterior(case):
     "Monotone; and an optimiser started there finds nothing higher, nor does any small step."
     size, make, prior, freeze, begin, x = case
     if begin.components[0].__class__ is Categorical and len(begin.components[0].sizes) > 1: freeze = ()
-    if prior._given().keys() == {"normal"}: freeze = ("std",) # or a component may collapse
+    if prior.given().keys() == {"normal"}: freeze = ("std",) # or a component may collapse
     trace = fit(begin, x, prior=prior, freeze=freeze, tol=1e-13, max_iter=20_000)
     assert np.diff(trace.objective).min(initial=0) >= -1e-10 * (abs(trace.objective[-1]) + len(x)) and trace.converged | (trace.reason == "stalled")
     assert_allclose(trace.objective[-1], trace.model.loglik(x) + prior.log_prob(trace.model), rtol=1e-12)
@@ -94,7 +94,7 @@ def test_one_m_step_against_an_optimiser(case):
     if isinstance(begin.components[0], Categorical) and len(begin.components[0].sizes) > 1: return # a part of it is held here, not in the M-step
     r = begin.responsibilities(x)
     block = begin.m_step(begin.e_step(x), prior=prior, freeze=freeze).components[0]
-    blind = Prior(**{name: value for name, value in prior._given().items() if name != "weights"})
+    blind = Prior(**{name: value for name, value in prior.given().items() if name != "weights"})
 
     def minus(u):
         f = make(u)
@@ -128,7 +128,7 @@ def test_log_prob_is_that_of_scipy_up_to_a_constant(f, prior, density):
     weights = rng.dirichlet([1, 1])
     a, b = Mixture([.5, .5], f), Mixture(weights, other)
     assert_allclose(prior.log_prob(b) - prior.log_prob(a), np.sum(density(other)) - np.sum(density(f)), rtol=1e-9, atol=1e-12)
-    with_weights = Prior(weights=[2, 4], **prior._given())
+    with_weights = Prior(weights=[2, 4], **prior.given())
     assert_allclose(with_weights.log_prob(b) - prior.log_prob(b), np.log(weights) @ [1, 3], rtol=1e-9)
 
 

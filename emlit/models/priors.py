@@ -10,251 +10,63 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..checks import as_array, require
-from ..families import (Bernoulli, Binomial, Categorical, Exponential, Gamma, Geometric, Moments,
-                            Multinomial, MultivariateNormal, Normal, Poisson, Stats)
-from ..foundations.lazy import xlog1py, xlogy
-
-# %% ../../nbs/17_priors.ipynb #3ef80223
-def _spread(value, shape, name):
-    "A number of a prior, for every parameter. Raises ValueError for a shape that does not fit."
-    try: return np.broadcast_to(value, shape)
-    except ValueError:
-        raise ValueError(f"prior's {name} must fit parameters of shape {shape}; got shape {np.shape(value)}") from None
-
-# %% ../../nbs/17_priors.ipynb #8d3357a4
-def _fraction(top, bottom): # (K,) or (K, d)
-    "Stats whose total over weight is top / bottom, for each column."
-    weight = bottom.reshape(len(bottom), -1).max(1)
-    scale = weight if bottom.ndim == 1 else weight[:, None]
-    return Stats(weight, top * (scale / np.where(bottom > 0, bottom, 1)))
-
-# %% ../../nbs/17_priors.ipynb #9095866c
-def _add_beta(block, stats, frozen, beta):
-    a, b = (_spread(v, block.p.shape, "beta") for v in beta)
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    return Stats((n_k + a + b - 2).reshape(len(a), -1).max(1), stats.total + np.stack([a - 1, b - 1], -1))
-
-def _add_beta_to_geometric(block, stats, frozen, beta):
-    a, b = (_spread(v, block.p.shape, "beta") for v in beta)
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    return _fraction(stats.total + b - 1, n_k + a - 1)
-
-# %% ../../nbs/17_priors.ipynb #430ec3ce
-def _add_dirichlet(block, stats, frozen, dirichlet):
-    more = _spread(dirichlet, stats.total.shape, "dirichlet") - 1
-    return Stats(stats.weight + more.sum(1), stats.total + more)
-
-# %% ../../nbs/17_priors.ipynb #a7ca901b
-def _add_gamma(block, stats, frozen, gamma):
-    a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    return _fraction(stats.total + b, n_k + a - 1)
-
-def _add_gamma_to_poisson(block, stats, frozen, gamma):
-    a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    return _fraction(stats.total + a - 1, n_k + b)
-
-# %% ../../nbs/17_priors.ipynb #09f6f8c0
-def _add_to_gamma(block, stats, frozen, inverse_gamma):
-    if "scale" in frozen: return stats
-    if "shape" not in frozen: raise ValueError("prior's inverse_gamma bears on the scale of a Gamma whose shape is known; "
-                                               'add freeze=("shape",)')
-    a, b = (_spread(v, block.shape.shape, "inverse_gamma") for v in inverse_gamma)
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    scale = (stats.total[..., 0] + b) / (n_k * block.shape + a + 1)
-    return Stats(np.ones(len(a)), np.stack([scale * block.shape, np.zeros(a.shape)], -1))
-
-# %% ../../nbs/17_priors.ipynb #ea40b8aa
-def _centred(block, stats, frozen, normal): # stats: Moments
-    "The posterior's mean, or the frozen one; Moments about it; the deviation from the prior's mean; κ."
-    m, kappa = (0.0, 0.0) if normal is None else normal
-    m, kappa = (_spread(v, stats.total.shape, "normal") for v in (m, kappa))
-    n_k = stats.weight if m.ndim == 1 else stats.weight[:, None]
-    count = np.where(n_k + kappa > 0, n_k + kappa, 1)
-    mean = stats.origin + (stats.total + kappa * (m - stats.origin)) / count
-    if "mean" in frozen: mean = block.mean
-    return mean, stats.about(mean), mean - m, kappa
-
-# %% ../../nbs/17_priors.ipynb #ea5a1d9b
-def _add_to_normal(block, stats, frozen, normal=None, inverse_gamma=None):
-    mean, about, off, kappa = _centred(block, stats, frozen, normal)
-    a, b = (_spread(v, mean.shape, "inverse_gamma") for v in (inverse_gamma or (-1, 0)))
-    n_k = stats.weight if a.ndim == 1 else stats.weight[:, None]
-    squares = _fraction(about.square + kappa * off**2 + 2 * b, n_k + (normal is not None) + 2 * (a + 1))
-    return Moments(squares.weight, np.zeros(mean.shape), squares.total, mean)
-
-# %% ../../nbs/17_priors.ipynb #f454c5f3
-def _psi(scale, d): # a number, (d,) or (d, d)
-    "The scale matrix of an inverse Wishart density."
-    if np.ndim(scale) == 2 and np.shape(scale) == (d, d): return np.asarray(scale)
-    return np.diag(_spread(scale, (d,), "inverse_wishart scale"))
-
-# %% ../../nbs/17_priors.ipynb #695097ec
-def _add_to_vectors(block, stats, frozen, normal=None, inverse_wishart=None):
-    mean, about, off, kappa = _centred(block, stats, frozen, normal)
-    K, d = mean.shape
-    if normal is not None and normal[1].ndim: raise ValueError("kappa of normal must be one number for MultivariateNormal")
-    count = float(normal is not None) + np.zeros(K)
-    square = about.square + (kappa * off**2 if about.square.ndim == 2 else
-                             kappa[..., None] * off[..., None] * off[:, None])
-    if inverse_wishart is not None:
-        times = 1 / K if block.structure.startswith("tied") else 1 # one density for a shared Σ
-        df, psi = inverse_wishart[0], _psi(inverse_wishart[1], d)
-        count = count + times * (df + d + 1)
-        square = square + times * (psi if square.ndim == 3 else np.diagonal(psi))
-    return Moments(stats.weight + count, np.zeros(mean.shape), square, mean)
-
-# %% ../../nbs/17_priors.ipynb #819a6642
-def _log_beta(block, beta):
-    a, b = (_spread(v, block.p.shape, "beta") for v in beta)
-    return np.sum(xlogy(a - 1, block.p) + xlog1py(b - 1, -block.p))
-
-# %% ../../nbs/17_priors.ipynb #eb18d86d
-def _log_dirichlet(block, dirichlet):
-    p = block.parameters()["p"]
-    return np.sum(xlogy(_spread(dirichlet, p.shape, "dirichlet") - 1, p))
-
-# %% ../../nbs/17_priors.ipynb #a4d90d45
-def _log_gamma(block, gamma):
-    a, b = (_spread(v, block.rate.shape, "gamma") for v in gamma)
-    return np.sum(xlogy(a - 1, block.rate) - b * block.rate)
-
-# %% ../../nbs/17_priors.ipynb #cda014c5
-def _log_inverse_gamma(v, *pair):
-    a, b = (_spread(value, v.shape, "inverse_gamma") for value in pair)
-    return np.sum(-(a + 1) * np.log(v) - b / v)
-
-# %% ../../nbs/17_priors.ipynb #7e216cdf
-def _log_of_gamma(block, inverse_gamma): return _log_inverse_gamma(block.scale, *inverse_gamma)
-
-# %% ../../nbs/17_priors.ipynb #0fe3151f
-def _log_normals(block, normal=None, inverse_gamma=None):
-    v, out = block.std**2, 0.0
-    if inverse_gamma is not None: out += _log_inverse_gamma(v, *inverse_gamma)
-    if normal is not None:
-        m, kappa = (_spread(value, v.shape, "normal") for value in normal)
-        out += np.sum(-0.5 * np.log(v) - kappa * (block.mean - m)**2 / (2 * v))
-    return out
-
-# %% ../../nbs/17_priors.ipynb #590b909c
-def _matrices(block):
-    "Every Σ_k as a matrix, (K, d, d), or the shared one, (1, d, d)."
-    d, cov, kind = block.mean.shape[1], block.cov, block.structure
-    if kind in ("full", "tied"): return cov.reshape(-1, d, d)
-    return (cov.reshape(-1, 1) if kind.endswith("spherical") else cov.reshape(-1, d))[..., None] * np.eye(d)
-
-# %% ../../nbs/17_priors.ipynb #41d9a2e6
-def _log_vectors(block, normal=None, inverse_wishart=None):
-    cov, d, out = _matrices(block), block.mean.shape[1], 0.0
-    log_det = 2 * np.log(np.diagonal(np.linalg.cholesky(cov), axis1=1, axis2=2)).sum(1)
-    if inverse_wishart is not None:
-        df, psi = inverse_wishart[0], _psi(inverse_wishart[1], d)
-        out -= 0.5 * np.sum((df + d + 1) * log_det + np.trace(np.linalg.solve(cov, psi), axis1=1, axis2=2))
-    if normal is not None:
-        m, kappa = (_spread(value, block.mean.shape, "normal") for value in normal)
-        off = (block.mean - m)[..., None]
-        far = (kappa[..., None] * off * np.linalg.solve(cov, off)).sum((1, 2))
-        out -= 0.5 * np.sum(log_det + far)
-    return out
-
-# %% ../../nbs/17_priors.ipynb #d6d2460d
-_RULES = [ # a family, the arguments that bear on it, what they add, and the log density
-    (Bernoulli, ("beta",), _add_beta, _log_beta), (Binomial, ("beta",), _add_beta, _log_beta),
-    (Geometric, ("beta",), _add_beta_to_geometric, _log_beta), (Categorical, ("dirichlet",), _add_dirichlet, _log_dirichlet),
-    (Multinomial, ("dirichlet",), _add_dirichlet, _log_dirichlet), (Poisson, ("gamma",), _add_gamma_to_poisson, _log_gamma),
-    (Exponential, ("gamma",), _add_gamma, _log_gamma), (Gamma, ("inverse_gamma",), _add_to_gamma, _log_of_gamma),
-    (Normal, ("normal", "inverse_gamma"), _add_to_normal, _log_normals),
-    (MultivariateNormal, ("normal", "inverse_wishart"), _add_to_vectors, _log_vectors)]
-
-for _family, *_hooks in _RULES: _family.priors, _family.add_prior, _family.log_prior = _hooks
-
-# %% ../../nbs/17_priors.ipynb #963c191a
-def _pair(value, name, first, second, least): # two numbers, or arrays
-    "Read the two numbers of a density, with their lower limits."
-    if not (isinstance(value, (tuple, list)) and len(value) == 2):
-        raise TypeError(f"{name} must be a pair ({first}, {second}); got {value!r}")
-    pair = tuple(as_array(v, f"{first if i == 0 else second} of {name}") for i, v in enumerate(value))
-    for v, what, (low, open_) in zip(pair, (first, second), least):
-        require(v > low if open_ else v >= low, v, f"{what} of {name}", f"{'above' if open_ else 'at least'} {low:g}")
-    return pair
-
-# %% ../../nbs/17_priors.ipynb #6ba99ab3
-_ALPHA = "1 or more (1 is flat; below 1 the density has its peaks at the border, and a maximum need not exist)"
-_LIMITS = {"beta": ("a", "b", [(1, False), (1, False)]), "gamma": ("a", "b", [(1, False), (0, False)]),
-           "inverse_gamma": ("a", "b", [(0, True), (0, True)]), "normal": ("m", "kappa", [(-np.inf, False), (0, True)]),
-           "inverse_wishart": ("df", "scale", [(0, False), (-np.inf, False)])}
-
-def _read_prior(name, value):
-    "Read an argument of Prior. Raises TypeError or ValueError that says what it must be."
-    if name in ("weights", "dirichlet"):
-        alpha = as_array(value, name, ndim=(0, 1))
-        require(alpha >= 1, alpha, name, _ALPHA)
-        return alpha
-    pair = _pair(value, name, *_LIMITS[name])
-    if name == "inverse_wishart":
-        df, scale = pair
-        if scale.ndim < 2: require(scale > 0, scale, "scale of inverse_wishart", "above 0")
-        elif scale.shape[0] != scale.shape[1] or np.linalg.eigvalsh(scale)[0] <= 0 or not np.allclose(scale, scale.T):
-            raise ValueError("scale of inverse_wishart must be a positive definite matrix, variances (d,) or one number")
-    return pair
+from ..families.conjugate import spread
+from ..foundations.lazy import xlogy
+from .densities import described, read_density, require_bearing
+from .model import blocks_of
 
 # %% ../../nbs/17_priors.ipynb #41349761
 @dataclass(frozen=True, eq=False, repr=False)
 class Prior:
-    """Densities of the parameters, for MAP: `fit(model, x, prior=Prior(…))` climbs ℓ + log prior, equation (17.1).
+    """Densities of the parameters, for MAP: `fit(model, x, prior=Prior(…))` climbs ℓ + log prior.
 
-    What is not given is flat. An argument bears on every block of the families it names, and of those that name it
-    in their `priors`; numbers may be arrays, one for each parameter. The model is a Mixture, or has `blocks()`, its
-    families by name, and an M-step that takes `prior` and calls `prior.add(self, stats, frozen)`.
-    Raises TypeError or ValueError for values that make no density with a maximum; where it is used, ValueError for
-    an argument that bears on nothing in the model, TypeError for a model without blocks.
+    What is not given is flat. An argument bears on every block of the families it names, and of those
+    that name it in their `priors`; numbers may be arrays, one for each parameter. The model has
+    `blocks()`, its families by name, and an M-step that takes `prior` and calls
+    `prior.add(self, stats, frozen)`, as that of a Mixture, and that of a Model, does.
+    Raises TypeError or ValueError for values that make no density with a maximum; where it is used,
+    ValueError for an argument that bears on nothing in the model, TypeError for a model without blocks.
     Source: Dempster, Laird & Rubin (1977), section 1; Fraley & Raftery, J. Classification 24 (2007)."""
     weights: np.ndarray = None    # α, at least 1: Dirichlet density of the weights; one number or (K,)
     beta: tuple = None            # (a, b), at least 1: of each p of Bernoulli, Binomial, Geometric
-    dirichlet: np.ndarray = None  # α, at least 1: of each p of Categorical, Multinomial; one number or (C,)
+    dirichlet: np.ndarray = None  # α, at least 1: of each p of Categorical, Multinomial; a number or (C,)
     gamma: tuple = None           # (a, b), a ≥ 1 and b ≥ 0: of each rate of Poisson, Exponential
-    normal: tuple = None          # (m, κ): of each mean of Normal, MultivariateNormal, with covariance Σ/κ
-    inverse_gamma: tuple = None   # (a, b), above 0: of each variance of Normal, each scale of Gamma (shape frozen)
-    inverse_wishart: tuple = None # (df, scale): of each Σ of MultivariateNormal; scale a number, (d,) or (d, d)
+    normal: tuple = None          # (m, κ): of each mean of Normal, MultivariateNormal, covariance Σ/κ
+    inverse_gamma: tuple = None   # (a, b), above 0: variances of Normal, scales of Gamma (shape frozen)
+    inverse_wishart: tuple = None # (df, scale): each Σ of MultivariateNormal; scale a number, (d,), (d, d)
 
     def __post_init__(self):
-        for name, value in self._given().items(): object.__setattr__(self, name, _read_prior(name, value))
+        for name, value in self.given().items(): vars(self)[name] = read_density(name, value)
 
-    def _given(self): return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+    def given(self) -> dict: # name → numbers
+        "The densities that are not flat."
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
-    def __repr__(self):
-        plain = lambda v: tuple(a.tolist() for a in v) if isinstance(v, tuple) else v.tolist()
-        return f"Prior({', '.join(f'{name}={plain(value)}' for name, value in self._given().items())})"
-
+    def __repr__(self): return f"Prior({described(self.given())})"
     def __eq__(self, other): return isinstance(other, Prior) and repr(self) == repr(other)
 
-    def _for(self, model):
+    def bearing(self, model) -> list: # pairs
         "Each block, and the arguments that bear on it."
-        got, given = f"got an object of type {type(model).__name__}", self._given()
-        if not hasattr(model, "blocks"): raise TypeError(f"prior needs a model with blocks(), its families by name; {got}")
-        if "weights" in given and not hasattr(model, "weights"): raise TypeError(f"prior's weights bears on those of a Mixture; {got}")
-        blocks = model.blocks().values()
-        for name in given.keys() - {"weights"} - {n for block in blocks for n in block.priors}:
-            meant = " and ".join(family.__name__ for family, names, *_ in _RULES if name in names)
-            raise ValueError(f"prior's {name} bears on {meant}; the model has "
-                             + ", ".join(type(b).__name__ for b in blocks)
-                             + ", and a family of your own names it in `priors`" * any(not b.priors for b in blocks))
-        return [(block, {n: given[n] for n in block.priors if n in given}) for block in blocks]
+        require_bearing(self.given(), model)
+        return [(block, {n: v for n, v in self.given().items() if n in block.priors})
+                for block in blocks_of(model).values()]
 
     def counts(self, weight) -> np.ndarray: # (K,)
         "Expected counts and those of the prior: the new weights are their shares."
-        return weight if self.weights is None else weight + _spread(self.weights, weight.shape, "weights") - 1
+        return weight if self.weights is None else weight + spread(self.weights, weight.shape, "weights") - 1
 
-    def add(self, model, stats, frozen) -> tuple: # one Stats for each block; frozen: names for each block
+    def add(self, model, stats, frozen) -> tuple: # one Stats for each block; frozen: names for each
         "The posterior's statistics, for `maximise`."
-        blocks = self._for(model)
-        if len(stats) != len(blocks): raise ValueError(f"stats must hold one Stats for each of the {len(blocks)} blocks; got {len(stats)}")
-        return tuple(block.add_prior(s, names, **given) if given else s for (block, given), s, names in zip(blocks, stats, frozen))
+        blocks = self.bearing(model)
+        if len(stats) != len(blocks):
+            raise ValueError(f"stats must hold one Stats for each of the {len(blocks)} blocks; got {len(stats)}")
+        return tuple(block.add_prior(s, names, **given) if given else s
+                     for (block, given), s, names in zip(blocks, stats, frozen))
 
     def log_prob(self, model) -> float:
         "The logarithm of the density of the model's parameters, up to a constant, in nats."
-        blocks = self._for(model)
-        own = 0.0 if self.weights is None else np.sum(xlogy(self.counts(np.zeros(len(model.weights))), model.weights))
-        return float(own + sum(block.log_prior(**given) for block, given in blocks if given))
+        out = sum(block.log_prior(**given) for block, given in self.bearing(model) if given)
+        if self.weights is None: return float(out)
+        weights = model.parameters()["weights"]
+        return float(np.sum(xlogy(self.counts(np.zeros(len(weights))), weights)) + out)
