@@ -12,7 +12,7 @@ import numpy as np
 from ..foundations.arrays import over_rows
 from ..foundations.lazy import eigh
 from .tangent import derivative, second_derivatives
-from ..mixture import log_normalise
+from ..models.mixture import log_normalise
 
 # %% ../../nbs/14_uncertainty.ipynb #fea1e49c
 def louis(

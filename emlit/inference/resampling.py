@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..algorithm.beginning import check_model
-from ..fitting import _silent_fit
+from ..algorithm.fitting import silent_fit
 from ..foundations.arrays import calm
 from ..foundations.errors import Degenerate
 from ..foundations.reading import as_count, as_fitted, as_flag, as_rng, as_sample_weight
@@ -20,8 +20,9 @@ from .given import as_read
 from .labels import aligned
 from .reports import normal_quantile
 from .tangent import entry_names, raveled
-from ..mixture import as_mixture, log_normalise, mixture_and_data
-from ..starts import start
+from ..models.arguments import as_mixture, mixture_and_data
+from ..models.mixture import log_normalise
+from ..starts.recipes import start
 
 # %% ../../nbs/inside_resampling.ipynb #04a22c48
 def quiet_fit(
@@ -30,7 +31,7 @@ def quiet_fit(
     options, # a dictionary for `fit`
 ):           # a Trace, or None where there is no maximum
     "A fit without warnings: whoever asks for many counts what went wrong."
-    try: trace = _silent_fit(model, x, **options)
+    try: trace = silent_fit(model, x, **options)
     except Degenerate: return None
     return None if trace.reason in ("degenerate", "identical") else trace
 

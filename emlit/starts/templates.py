@@ -12,7 +12,7 @@ import numpy as np
 
 from ..families.family import Family
 from ..foundations.reading import as_array, as_distribution, require
-from ..mixture import Mixture
+from ..models.mixture import Mixture
 
 # %% ../../nbs/inside_templates.ipynb #69e2443d
 def _check_constants(kind, constants):
