@@ -11,4 +11,5 @@ from .models.mixture import Expectation, Mixture, log_normalise
 from .models.model import frozen_names
 
 # %% ../nbs/inside_mixture.ipynb #0018f762
-_all_ = ["Expectation", "Mixture", "as_mixture", "frozen_names", "log_normalise", "mixture_and_data", "observations"]
+_all_ = ["Expectation", "Mixture", "as_mixture", "frozen_names", "log_normalise",
+         "mixture_and_data", "observations"]

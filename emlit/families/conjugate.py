@@ -90,13 +90,16 @@ def log_inverse_gamma(v, pair): # (K,) or (K, d)
     return np.sum(-(a + 1) * np.log(v) - b / v)
 
 class InverseGammaOfScale:
-    "Inverse gamma densities of the scales of gamma distributions of known shape: `Prior(inverse_gamma=(a, b))`."
+    """Inverse gamma densities of the scales of gamma distributions of known shape:
+    `Prior(inverse_gamma=(a, b))`."""
     priors = ("inverse_gamma",)
 
     def add_prior(self, stats, frozen, inverse_gamma):
         if "scale" in frozen: return stats
-        if "shape" not in frozen: raise ValueError("prior's inverse_gamma bears on the scale of a Gamma whose shape is known; "
-                                                   'add freeze=("shape",)')
+        if "shape" not in frozen:
+            raise ValueError("prior's inverse_gamma bears on the scale of a Gamma whose shape is "
+                             "known; "
+                             'add freeze=("shape",)')
         a, b = (spread(v, self.shape.shape, "inverse_gamma") for v in inverse_gamma)
         scale = (stats.total[..., 0] + b) / (like(stats.weight, a) * self.shape + a + 1)
         return Stats(np.ones(len(a)), np.stack([scale * self.shape, np.zeros(a.shape)], -1))
@@ -105,7 +108,8 @@ class InverseGammaOfScale:
 
 # %% ../../nbs/inside_conjugate.ipynb #e4e1d5a1
 def centred(block, stats, frozen, normal): # stats: Moments
-    "The posterior's mean, or the frozen one; Moments about it; the deviation from the prior's mean; κ."
+    """The posterior's mean, or the frozen one; Moments about it; the deviation from the prior's
+    mean; κ."""
     m, kappa = (0.0, 0.0) if normal is None else normal
     m, kappa = (spread(v, stats.total.shape, "normal") for v in (m, kappa))
     n_k = like(stats.weight, m)
@@ -116,7 +120,8 @@ def centred(block, stats, frozen, normal): # stats: Moments
 
 # %% ../../nbs/inside_conjugate.ipynb #d4652347
 class NormalInverseGamma:
-    "Densities of means and variances of normal columns: `Prior(normal=(m, kappa), inverse_gamma=(a, b))`."
+    """Densities of means and variances of normal columns: `Prior(normal=(m, kappa),
+    inverse_gamma=(a, b))`."""
     priors = ("normal", "inverse_gamma")
 
     def add_prior(self, stats, frozen, normal=None, inverse_gamma=None):
@@ -141,13 +146,15 @@ def scale_matrix(scale, d): # a number, (d,) or (d, d)
 
 # %% ../../nbs/inside_conjugate.ipynb #5e89be88
 class NormalInverseWishart:
-    "Densities of mean vectors and covariances: `Prior(normal=(m, kappa), inverse_wishart=(df, scale))`."
+    """Densities of mean vectors and covariances: `Prior(normal=(m, kappa), inverse_wishart=(df,
+    scale))`."""
     priors = ("normal", "inverse_wishart")
 
     def add_prior(self, stats, frozen, normal=None, inverse_wishart=None):
         mean, about, off, kappa = centred(self, stats, frozen, normal)
         K, d = mean.shape
-        if normal is not None and normal[1].ndim: raise ValueError("kappa of normal must be one number for MultivariateNormal")
+        if normal is not None and normal[1].ndim:
+            raise ValueError("kappa of normal must be one number for MultivariateNormal")
         count = float(normal is not None) + np.zeros(K)
         square = about.square + (kappa * off**2 if about.square.ndim == 2 else
                                  kappa[..., None] * off[..., None] * off[:, None])
@@ -163,7 +170,8 @@ class NormalInverseWishart:
         log_det = 2 * np.log(np.diagonal(np.linalg.cholesky(cov), axis1=1, axis2=2)).sum(1)
         if inverse_wishart is not None:
             df, psi = inverse_wishart[0], scale_matrix(inverse_wishart[1], d)
-            out -= 0.5 * np.sum((df + d + 1) * log_det + np.trace(np.linalg.solve(cov, psi), axis1=1, axis2=2))
+            out -= 0.5 * np.sum((df + d + 1) * log_det
+                                + np.trace(np.linalg.solve(cov, psi), axis1=1, axis2=2))
         if normal is None: return out
         m, kappa = (spread(value, self.mean.shape, "normal") for value in normal)
         off = (self.mean - m)[..., None]

@@ -22,12 +22,18 @@ def as_totals(totals, n, family): # → (n,), or None where the family knows its
     name = type(family).__name__
     if not family.needs_totals:
         if totals is None: return None
-        raise TypeError(f"totals must be None for {name}, unless its n is None: no row has a total of its own")
-    if totals is None: raise TypeError(f"sample needs totals for {name} with n=None: how many tosses or throws there are "
-                                       "behind each row, one number or (n,), such as totals=10")
+        raise TypeError(f"totals must be None for {name}, unless its n is None: no row has a total "
+                        "of its own")
+    if totals is None:
+        raise TypeError(f"sample needs totals for {name} with n=None: how many tosses or throws "
+                        "there are "
+                        "behind each row, one number or (n,), such as totals=10")
     array = as_array(totals, "totals", ndim=(0, 1))
-    require((array >= 0) & (array == np.floor(array)) & (array <= 10**9), array, "totals", "a whole number from 0 to 10**9")
-    if array.ndim and len(array) != n: raise ValueError(f"totals must be one number, or one for each of the {n} rows; got {len(array)}")
+    require((array >= 0) & (array == np.floor(array)) & (array <= 10**9), array, "totals",
+            "a whole number from 0 to 10**9")
+    if array.ndim and len(array) != n:
+        raise ValueError(f"totals must be one number, or one for each of the {n} rows; got "
+                         f"{len(array)}")
     return np.repeat(array.astype(int), n) if array.ndim == 0 else array.astype(int)
 
 # %% ../../nbs/inside_rounds.ipynb #8e6d7f9f
@@ -35,7 +41,8 @@ def as_tosses(n, p):
     "Read the known number of tosses behind each x, or behind each column of it."
     array = as_array(n, "n", ndim=(0, 1))
     if np.asarray(n).dtype == bool: raise TypeError(f"n must be a whole number; got {n!r}")
-    require((array >= 1) & (array == np.floor(array)) & (array <= 10**9), array, "n", "a whole number from 1 to 10**9")
+    require((array >= 1) & (array == np.floor(array)) & (array <= 10**9), array, "n",
+            "a whole number from 1 to 10**9")
     if array.ndim and array.shape != p.shape[1:]:
         raise ValueError("n must be one number, or one for each column of p; "
                          f"got shapes {array.shape} and {p.shape}")
@@ -44,7 +51,8 @@ def as_tosses(n, p):
 # %% ../../nbs/inside_rounds.ipynb #63f1d8b8
 @dataclass(frozen=True, eq=False)
 class TotalsAlone(Family):
-    "What is left of K families where a row has nothing but its total, which is given: probability 1."
+    """What is left of K families where a row has nothing but its total, which is given: probability
+    1."""
     K: int
     constants = ("K",)
     discrete = True
@@ -74,41 +82,53 @@ class Rounds(Univariate):
         if self.n is not None: return super().read(x)
         x = as_array(x, "x", ndim=(1, 2))
         if x.shape[1:] == (2,): return x
-        raise InvalidValue("x", f"must have shape (n, 2), each row (heads, tosses), for a Binomial with n=None; got {x.shape}")
+        raise InvalidValue("x",
+                           "must have shape (n, 2), each row (heads, tosses), for a Binomial with "
+                           f"n=None; got {x.shape}")
 
     def inside(self, x): # like x; with n=None (n,)
         if self.n is not None: return (x >= 0) & (x <= self.n) & (x == np.floor(x))
-        return (x[:, 0] >= 0) & (x[:, 0] <= x[:, 1]) & (x[:, 1] <= 10**9) & (x == np.floor(x)).all(1)
+        return ((x[:, 0] >= 0) & (x[:, 0] <= x[:, 1]) & (x[:, 1] <= 10**9)
+                & (x == np.floor(x)).all(1))
 
     def _counts(self, x): return (x, self.n) if self.n is not None else x.T # heads and tosses
     def totals(self, x): return x[:, 1] if self.n is None else None
-    def sized(self, x): return replace(self, n=int(x[:, 1].max(initial=1))) if self.n is None else self
+    def sized(self, x):
+        return replace(self, n=int(x[:, 1].max(initial=1))) if self.n is None else self
     def points(self, x): return proportions(*x.T) if self.n is None else x
-    def mended(self, x): return np.column_stack([np.minimum(*x.T), x[:, 1]]) if self.n is None else x
+    def mended(self, x):
+        return np.column_stack([np.minimum(*x.T), x[:, 1]]) if self.n is None else x
 
     def marginal(self, columns):
-        "The same family for these columns alone. With n=None: both, or the tosses alone, which say nothing."
+        """The same family for these columns alone.
+
+        With n=None: both, or the tosses alone, which say nothing."""
         if self.n is not None: return super().marginal(columns)
         columns = as_columns(columns, 2).tolist()
         if columns == [0, 1]: return self
         if columns == [1]: return TotalsAlone(self.n_components)
-        raise InvalidValue("x", "must hold the tosses of every row, for a Binomial with n=None: heads alone have no probability")
+        raise InvalidValue("x",
+                           "must hold the tosses of every row, for a Binomial with n=None: heads "
+                           "alone have no probability")
 
     def expected(self): return np.stack([self.n * self.p, self.n * (1 - self.p)], -1)
     def mean_and_variance(self): return self.n * self.p, self.n * self.p * (1 - self.p)
 
     @classmethod
     def template(cls, x, K, n):
-        return cls(n, np.full(K, 0.5)) if n is None else super().template(x, K, n=n) # for rows (heads, tosses)
+        # for rows (heads, tosses)
+        return cls(n, np.full(K, 0.5)) if n is None else super().template(x, K, n=n)
 
 # %% ../../nbs/inside_rounds.ipynb #78fec49d
 def grows(family):
     "The error of a family whose covariances grow with the totals."
-    return TypeError(f"{type(family).__name__} with n=None has no covariance that is the same for all rows: it grows with the totals")
+    return TypeError(f"{type(family).__name__} with n=None has no covariance that is the same for "
+                     "all rows: it grows with the totals")
 
 # %% ../../nbs/inside_rounds.ipynb #920ffc2e
 class RoundsGiven(Rounds):
-    "What a Binomial says of rows that are known in part; with n=None: rows of tosses without heads, or rows of nothing."
+    """What a Binomial says of rows that are known in part; with n=None: rows of tosses without
+    heads, or rows of nothing."""
     def statistics_given(self, x, r, seen):
         if self.n is not None: return super().statistics_given(x, r, seen)
         tosses = x[:, 0] if seen[1] else np.zeros(len(x))
@@ -116,11 +136,14 @@ class RoundsGiven(Rounds):
 
     def conditional(self, columns, values):
         "With n=None: the heads of so many tosses."
-        return super().conditional(columns, values) if self.n is not None else replace(self, n=values, p=self.p[:, None])
+        return (super().conditional(columns, values) if self.n is not None
+                else replace(self, n=values, p=self.p[:, None]))
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)
-        if not len(given): raise InvalidValue("x", "must hold the tosses of every row whose heads are to be filled in")
+        if not len(given):
+            raise InvalidValue("x",
+                               "must hold the tosses of every row whose heads are to be filled in")
         return (x * self.p)[:, :, None] if len(given) == 1 else np.empty((len(x), len(self.p), 0))
 
     def cov_given(self, given):

@@ -13,27 +13,33 @@ import numpy as np
 
 # %% ../../nbs/inside_arrays.ipynb #69fc3e71
 def calm(function):
-    "The function, with numbers that may underflow to 0, whatever the caller's `np.errstate`: here that is no error."
+    """The function, with numbers that may underflow to 0, whatever the caller's `np.errstate`: here
+    that is no error."""
     @wraps(function)
     def quiet(*args, **kwargs):
         with np.errstate(under="ignore"): return function(*args, **kwargs)
     return quiet
 
 # %% ../../nbs/inside_arrays.ipynb #53725f8d
-ALONE = 2**18, 9_000 # multiplications in a product of matrices, and numbers of a matrix times a vector, that BLAS leaves to one thread
+# multiplications in a product of matrices, and numbers of a matrix times a vector, that BLAS leaves
+# to one thread
+ALONE = 2**18, 9_000
 
 @cache
 def alone(p, q):
-    "How many rows a product of (n, p) and (p, q), or of (p, n) and (n, q), may have for BLAS to leave it to one thread."
+    """How many rows a product of (n, p) and (p, q), or of (p, n) and (n, q), may have for BLAS to
+    leave it to one thread."""
     if not p * q: return ALONE[0] # nothing is multiplied
     most = ALONE[0] // (p * q)
     return max(most if min(p, q) > 1 else min(most, ALONE[1] // max(p, q)), 16)
 
 def cuts(n, most, usual=np.inf): # usual: the longest, where there are several
-    "n rows as tiles of one length, and what is left: where they begin, how many there are, how long they are."
+    """n rows as tiles of one length, and what is left: where they begin, how many there are, how
+    long they are."""
     if n <= most: return [(0, 1, n)]
     least = -(-n // min(most, usual))
-    number = next((T for T in range(least, 2 * least + 2) if n % (8 * T) == 0), None) # nothing is left, and each begins with a line of the cache
+    # nothing is left, and each begins with a line of the cache
+    number = next((T for T in range(least, 2 * least + 2) if n % (8 * T) == 0), None)
     length = n // number if number else max(min(most, usual) // 8 * 8, 8)
     number = n // length
     return [(0, number, length)] + [(number * length, 1, n % length)] * (n % length > 0)
@@ -69,8 +75,10 @@ def over_rows(a, b): # (n, p), and (n, q) or (n,) → (p, q) or (p,)
     most = alone(a.shape[1], 1 if b.ndim == 1 else b.shape[1])
     if len(a) <= most: return a.T @ b
     if b.ndim == 1: return over_rows(a, b[:, None])[:, 0]
-    most = min(most, max(len(a) * a.shape[1] * b.shape[1] // 512, 64)) # with 500 numbers in its result, `matmul` lets go of Python's lock
-    return sum(np.matmul(by_rows(a, cut).swapaxes(1, 2), by_rows(b, cut)).sum(0) for cut in cuts(len(a), most))
+    # with 500 numbers in its result, `matmul` lets go of Python's lock
+    most = min(most, max(len(a) * a.shape[1] * b.shape[1] // 512, 64))
+    return sum(np.matmul(by_rows(a, cut).swapaxes(1, 2), by_rows(b, cut)).sum(0)
+               for cut in cuts(len(a), most))
 
 # %% ../../nbs/inside_arrays.ipynb #e028fff1
 def times(x, a): # (n,) or (n, d); a: (K,) or (K, d); result (n, K)
@@ -106,5 +114,7 @@ def frozen_array(array):
 
 # %% ../../nbs/inside_arrays.ipynb #f1d85603
 def set_fields(family, **values):
-    "Set fields of a frozen dataclass, as arrays that cannot be written to. Only __post_init__ may do so."
+    """Set fields of a frozen dataclass, as arrays that cannot be written to.
+
+    Only __post_init__ may do so."""
     for name, value in values.items(): object.__setattr__(family, name, frozen_array(value))

@@ -33,19 +33,22 @@ def refuse_empty_columns(
     x,                  # (n,) or (n, d): the data, NaN where a value is missing
     sample_weight=None, # (n,); a row of weight 0 does not count
 ):
-    "Raise ValueError for a column in which every value is missing, with its number: nothing can be learnt about it."
+    """Raise ValueError for a column in which every value is missing, with its number: nothing can
+    be learnt about it."""
     x = as_array(counting(x, sample_weight), "x", ndim=(1, 2), nan=True)
     empty = np.flatnonzero(np.isnan(x.reshape(len(x), -1)).all(axis=0))
     if not empty.size: return
     if x.ndim == 1: raise ValueError("x must hold at least one value; all are missing")
-    raise ValueError(f"x must hold at least one value in each column; in column {empty[0]} all are missing"
+    raise ValueError(f"x must hold at least one value in each column; in column {empty[0]} all are "
+                     "missing"
                      + (f" (and {empty.size - 1} more like it)" if empty.size > 1 else ""))
 
 # %% ../../nbs/inside_batch.ipynb #4ac6dd8b
 def filled(
     x, # (n,) or (n, d): NaN where a value is missing; each column has a value
 ) -> np.ndarray: # the same without NaN
-    """The table with each hole filled by the value of its column that is nearest to the column's mean.
+    """The table with each hole filled by the value of its column that is nearest to the column's
+    mean.
 
     Good enough to make a start from, for counts and categories too, and for nothing else."""
     table = np.asarray(x, float).reshape(len(x), -1)
@@ -60,25 +63,34 @@ def as_labels(
     n,      # how many observations there are
     K,      # how many components there are
 ) -> np.ndarray: # (n,), whole numbers
-    "Read labels.\n\nRaises TypeError for what is not whole numbers, ValueError for a wrong length or a component that is not there."
+    """Read labels.
+
+    Raises TypeError for what is not whole numbers, ValueError for a wrong length or a component
+    that is not there."""
     if labels is None: return np.full(n, -1)
     as_array(labels, "labels") # ragged, empty or no numbers: refused here
     array = np.asarray(labels)
-    if array.dtype.kind not in "iu": raise TypeError("labels must be whole numbers, −1 where the component is unknown; "
-                                                     f"got values of type {array.dtype}")
-    if array.shape != (n,): raise ValueError(f"labels must hold one label for each of the {n} observations; got shape {array.shape}")
-    require((array >= -1) & (array < K), array, "labels", f"a component from 0 to {K - 1}, or −1 where it is unknown")
+    if array.dtype.kind not in "iu":
+        raise TypeError("labels must be whole numbers, −1 where the component is unknown; "
+                        f"got values of type {array.dtype}")
+    if array.shape != (n,):
+        raise ValueError(f"labels must hold one label for each of the {n} observations; got shape "
+                         f"{array.shape}")
+    require((array >= -1) & (array < K), array, "labels",
+            f"a component from 0 to {K - 1}, or −1 where it is unknown")
     return array
 
 # %% ../../nbs/inside_batch.ipynb #b9967e23
 class Batch(NamedTuple):
-    "Rows, and what is known of each: how often it counts, its component, which of its cells hold a value."
+    """Rows, and what is known of each: how often it counts, its component, which of its cells hold
+    a value."""
     x: np.ndarray             # (n,) or (n, d), as the model reads them; NaN where nothing was seen
     weight: np.ndarray = None # (n,): how often each row counts; None: once
     labels: np.ndarray = None # (n,): known components, −1 where unknown; None: all unknown
     seen: np.ndarray = None   # (n, d): True where there is a value; None: everywhere
 
-    def patterns(self) -> list: # pairs: which columns are seen, (d,), or None for all; the numbers of the rows
-        "The rows in groups that lack the same columns; one group, a `range`, where nothing is missing."
+    def patterns(self) -> list: # pairs: columns seen, (d,), or None for all; numbers of rows
+        """The rows in groups that lack the same columns; one group, a `range`, where nothing is
+        missing."""
         if self.seen is None: return [(None, range(len(self.x)))]
         return [(None if columns.all() else columns, rows) for columns, rows in patterns(self.seen)]

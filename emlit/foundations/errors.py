@@ -22,8 +22,9 @@ class Degenerate(ValueError):
 
 # %% ../../nbs/inside_errors.ipynb #d19435cf
 class Refused(Exception):
-    "An argument that cannot be used: its `name`, `what` it must be, and where: {name} in `what` stands for the name."
-    def __init__(self, name, what="", row=None, column=None): # None: in no row, or column, in particular
+    """An argument that cannot be used: its `name`, `what` it must be, and where: {name} in `what`
+    stands for the name."""
+    def __init__(self, name, what="", row=None, column=None): # None: in none
         super().__init__(name, what, row, column)
         self.name, self.what, self.row, self.column = name, what, row, column
 

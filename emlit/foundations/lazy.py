@@ -22,8 +22,10 @@ def later(
     return call
 
 # %% ../../nbs/inside_lazy.ipynb #f549cebf
-gammaln, digamma, polygamma = (later("scipy.special", n) for n in ("gammaln", "digamma", "polygamma"))
-xlogy, xlog1py, entr, rel_entr = (later("scipy.special", n) for n in ("xlogy", "xlog1py", "entr", "rel_entr"))
+gammaln, digamma, polygamma = (later("scipy.special", n)
+                               for n in ("gammaln", "digamma", "polygamma"))
+xlogy, xlog1py, entr, rel_entr = (later("scipy.special", n)
+                                  for n in ("xlogy", "xlog1py", "entr", "rel_entr"))
 expit, ndtri = (later("scipy.special", n) for n in ("expit", "ndtri"))
 eigh, dtrtri = later("scipy.linalg", "eigh"), later("scipy.linalg.lapack", "dtrtri")
 linear_sum_assignment = later("scipy.optimize", "linear_sum_assignment")

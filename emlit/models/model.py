@@ -69,9 +69,9 @@ def refuse_unknown(
 class Model:
     """A model of your own: derive a frozen dataclass from this, and define `e_step` (and `m_step`).
 
-    Its fields are its parameters. A field that holds a `Family` is a block: its parameters are called
-    `field.parameter`. Fields named in `constants` are known and stay. `constraints` says what an own
-    parameter may be: "simplex", "positive", "probability", "covariance" or "real".
+    Its fields are its parameters. A field that holds a `Family` is a block: its parameters are
+    called `field.parameter`. Fields named in `constants` are known and stay. `constraints` says
+    what an own parameter may be: "simplex", "positive", "probability", "covariance" or "real".
 
     - `e_step(x, sample_weight=None)` returns what adds up over rows and has a `loglik`, mostly an
       `Expectation` with one `Stats` for each block.
@@ -83,7 +83,8 @@ class Model:
     constraints = {} # name of a parameter of its own → its kind
 
     def blocks(self) -> dict: # name → Family
-        "The families by name: a block's name, a dot and a parameter's name are one of `parameters`."
+        """The families by name: a block's name, a dot and a parameter's name are one of
+        `parameters`."""
         held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.constants}
         return {name: value for name, value in held.items() if isinstance(value, Family)}
 
@@ -94,7 +95,8 @@ class Model:
 
     def parameters(self) -> dict: # name → value
         "Every parameter by its full name, the model's own first."
-        return self.own_parameters() | {f"{name}.{n}": value for name, block in self.blocks().items()
+        return self.own_parameters() | {f"{name}.{n}": value
+                                        for name, block in self.blocks().items()
                                         for n, value in block.parameters().items()}
 
     @property

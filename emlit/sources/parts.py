@@ -141,7 +141,9 @@ def sliced(
     rows,          # in a slice; None: about 4 million numbers
     sample_weight, # (n,), or None
 ) -> tuple:        # slices of the rows, and the function that reads one
-    "The parts of one array, and what reads them. Raises TypeError for what has no slices, ValueError for no rows."
+    """The parts of one array, and what reads them.
+
+    Raises TypeError for what has no slices, ValueError for no rows."""
     shape = getattr(x, "shape", ())
     if len(shape) not in (1, 2):
         more = f" of shape {shape}" if shape else ""
