@@ -405,8 +405,8 @@ def test_sparse_tables_and_chunks_where_a_table_is_meant():
                 lambda: fit(plane, Chunks.slices(thin)), lambda: multistart(Normal, thin, 2, n_starts=1, rng=rng(0)), lambda: impute(plane, thin)):
         with pytest.raises(TypeError, match=r"x must hold real numbers in a dense array; .*say x.toarray\(\)"): run()
     with pytest.raises(TypeError, match="toarray"): GaussianMixture(2).fit(thin)
-    for run in (lambda: multistart(Normal, chunks, 2, n_starts=1, rng=rng(0)), lambda: impute(plane, chunks), lambda: bic(plane, chunks), lambda: plane.predict(chunks),
-                lambda: start(Normal, chunks, [0] * 120), lambda: standard_errors(plane, chunks), lambda: bootstrap(plane, chunks, 2, rng(0)), lambda: suspicions(plane, chunks)):
+    for run in (lambda: multistart(Normal, chunks, 2, n_starts=1, rng=rng(0)), lambda: impute(plane, chunks), lambda: plane.predict(chunks),
+                lambda: start(Normal, chunks, [0] * 120), lambda: bootstrap(plane, chunks, 2, rng(0)), lambda: plane.log_joint(chunks)):
         with pytest.raises(TypeError, match="x must be a table here, and not Chunks; take some rows"): run()
     with pytest.raises(ValueError, match="in column 1 all are missing"):
         multistart(Normal, flowers * [1, nan], 2, n_starts=1, rng=rng(0), options={"missing": "em"})

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..foundations.batch import as_labels
-from ..foundations.reading import as_dtype, as_fitted, as_flag, as_sample_weight
-from ..mixture import Mixture, frozen_names, observations
+from ..foundations.reading import as_dtype, as_fitted, as_flag
+from ..models.mixture import Mixture
+from ..models.model import frozen_names
 from ..sources.fewer import Fewer
 from ..sources.source import Source, as_source, given, refuse_empty
 
@@ -42,12 +42,12 @@ def first_e_step(model, source, for_e) -> tuple:
                      f"got {first.loglik}")
 
 # %% ../../nbs/inside_begin.ipynb #01b14e79
-def read_rows(model, missing, x, w, labels) -> tuple:
-    "Rows for later E-steps, which need not look for mistakes: the fields of `Rows`."
-    x = observations(model, x, w, missing)
-    if w is not None: w = as_sample_weight(w, len(x))
-    if labels is not None: labels = as_labels(labels, len(x), model.n_components)
-    return x, w, labels, type(model) is Mixture and labels is None and missing is None
+def read_rows(mixture, missing, x, w, labels) -> tuple:
+    """Rows for later E-steps, which need not look for mistakes: the fields of `Rows`.
+
+    What is derived from Mixture gets no batch: its own E-step need not know of such."""
+    batch = mixture.read(x, w, labels, missing)
+    return batch.x, batch.weight, batch.labels, batch if type(mixture) is Mixture else None
 
 # %% ../../nbs/inside_begin.ipynb #3ef9c2b4
 def with_fewer(

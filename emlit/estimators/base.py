@@ -15,17 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..foundations.arrays import calm
 from ..foundations.lazy import entr
 from ..foundations.reading import as_count, as_sample_weight, read_array
 from ..inference.given import n_observations
-from ..sources import sample
+from ..sources import as_source, sample
+from ..sources.source import Mapped
 from .guesses import RECIPES, with_gaps_filled
 from .parameters import as_generator, check_options, naming, warn_caller
 from .runs import best_run, climb, settled, trace_of
-from .tables import (Mapped, Numbers, called_X, in_parts, named, of_a_sample,
+from .tables import (Numbers, called_X, in_parts, named, of_a_sample,
                                      of_account, read_labels, refuse_no_table, sample_size)
 
 # %% ../../nbs/inside_estimators.ipynb #042ce01c
@@ -151,16 +152,27 @@ class Answers:
         return self._ask("log_prob", X)
 
     def score(self, X, y=None, sample_weight=None):
-        "The (weighted) mean log-density of the rows, (n, d): ℓ / n. y: ignored."
-        log_p, w = self._scores(X, sample_weight)
-        return float(np.average(log_p, weights=w))
+        "The (weighted) mean log-density of the rows, (n, d) or a source: ℓ / n. y: ignored."
+        loglik, n = self._total(self._part_score, X, sample_weight)
+        return float(loglik / n)
 
-    def _scores(self, X, sample_weight):
-        "The log-densities of the rows that count, (m,), and their weights."
-        X, w = of_account(X, sample_weight)
+    def _total(self, work, X, sample_weight):
+        "Σ work(X, sample_weight) over a table or a source."
+        with called_X(): source = as_source(X, sample_weight)
+        return source.total(work)
+
+    def _part_score(self, X, w): # (2,)
+        "ℓ of the rows that count, and how many they are."
+        X, w = of_account(X, w)
         log_p = self.score_samples(X)
         w = as_sample_weight(w, len(log_p))
-        return log_p[w > 0], w[w > 0]
+        return np.array([(log_p[w > 0] * w[w > 0]).sum(), w[w > 0].sum()])
+
+    def _part_entropy(self, X, w):
+        "The entropy of the responsibilities of the rows that count."
+        X, w = of_account(X, w)
+        r = self.predict_proba(X)
+        return (as_sample_weight(w, len(r)) * entr(r).sum(axis=1)).sum()
 
     def fit_predict(self, X, y=None, sample_weight=None, labels=None):
         "Fit to a table X, (n, d), then the most probable component of each row, (n,)."
@@ -168,25 +180,23 @@ class Answers:
         return self.fit(X, y, sample_weight=sample_weight, labels=labels).predict(X)
 
     def aic(self, X, sample_weight=None):
-        "Akaike's information criterion of the fit, for X, (n, d). Smaller is better."
-        log_p, w = self._scores(X, sample_weight)
-        return -2 * float((log_p * w).sum()) + 2 * self._mixture().n_parameters
+        "Akaike's information criterion of the fit, for X, (n, d) or a source. Smaller is better."
+        loglik, _ = self._total(self._part_score, X, sample_weight)
+        return -2 * float(loglik) + 2 * self._mixture().n_parameters
 
     @calm
     def bic(self, X, sample_weight=None):
-        "The Bayesian information criterion of the fit, for X, (n, d). Smaller is better."
-        log_p, w = self._scores(X, sample_weight)
-        n = n_observations(sample_weight, _num_samples(X))
-        return -2 * float((log_p * w).sum()) + self._mixture().n_parameters * np.log(n)
+        "The Bayesian information criterion of the fit, for X, (n, d) or a source. Smaller is better."
+        loglik, _ = self._total(self._part_score, X, sample_weight)
+        n = n_observations(as_source(X, sample_weight))
+        return -2 * float(loglik) + self._mixture().n_parameters * np.log(n)
 
     @calm
     def icl(self, X, sample_weight=None):
-        "BIC plus twice the entropy of the responsibilities, for X, (n, d). Smaller is better."
+        "BIC plus twice the entropy of the responsibilities, for X, (n, d) or a source. Smaller is better."
         score = self.bic(X, sample_weight)
         if np.isinf(score): return score # a row is impossible
-        X, w = of_account(X, sample_weight)
-        r = self.predict_proba(X)
-        return score + 2 * float((as_sample_weight(w, len(r)) * entr(r).sum(axis=1)).sum())
+        return score + 2 * float(self._total(self._part_entropy, X, sample_weight))
 
     def sample(self, n_samples=1):
         "n_samples draws, (n_samples, d), and their components, (n_samples,), in order of these."

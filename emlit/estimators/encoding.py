@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 from .parameters import warn_caller
-from .tables import Mapped, refuse_shape
+from .tables import refuse_shape
+from ..sources.source import Mapped
 
 # %% ../../nbs/inside_estimator_categories.ipynb #230bc106
 def _absent(value):

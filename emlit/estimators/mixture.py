@@ -26,7 +26,8 @@ from .encoding import Categories, find_categories, warn_of_names
 from .guesses import (filled_with, guess, sketches, softened, started,
                                       where_possible, with_gaps_filled)
 from .parameters import in_shape, keep_parameters, one_of, warn_caller
-from .tables import Mapped, Numbers
+from .tables import Numbers
+from ..sources.source import Mapped
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #68569340
 def _in_small(name): # MultivariateNormal → multivariate_normal
@@ -175,7 +176,7 @@ class _Columns:
     def _prepared(self, source):
         "A source of categories is gone through once to find them, and encoded whenever it is read."
         if not self._encodes(): return source
-        found, first = source.total(find_categories), next(iter(source))[0]
+        found, first = source.total(find_categories), source.first
         validate_data(self, self._reader().table(first, 2), reset=True, skip_check_array=True)
         if not self._warm(): self.categories_ = found.categories()
         return self._reader().coded(source)

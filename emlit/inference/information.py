@@ -13,6 +13,7 @@ from ..foundations.arrays import over_rows
 from ..foundations.lazy import eigh
 from .tangent import derivative, second_derivatives
 from ..models.mixture import log_normalise
+from ..sources import as_source
 
 # %% ../../nbs/14_uncertainty.ipynb #fea1e49c
 def louis(
@@ -49,14 +50,15 @@ def oakes(
 # %% ../../nbs/14_uncertainty.ipynb #8024ac6f
 def map_derivative(
     chart,
-    x,            # the data
-    weighting={}, # what the E-step is told: sample_weight, labels, missing
-    freezing={},  # what the M-step is told: freeze, prior
-) -> np.ndarray:  # (p, p)
+    x,           # the data: rows, or a Source
+    for_e={},    # what the E-step is told: missing
+    freezing={}, # what the M-step is told: freeze, prior
+) -> np.ndarray: # (p, p)
     "How the coordinates after an EM step depend on those before it."
+    source = as_source(x)
     def step(v):
         model = chart.at(v)
-        return chart.coordinates(model.m_step(model.e_step(x, **weighting), **freezing))
+        return chart.coordinates(model.m_step(source.e_step(model, **for_e), **freezing))
     return np.array([derivative(lambda s: step(s * u)) for u in np.eye(len(chart.free))]).T
 
 # %% ../../nbs/14_uncertainty.ipynb #27d52781
@@ -73,16 +75,16 @@ def complete_information(
 # %% ../../nbs/14_uncertainty.ipynb #5ad1c5fc
 def information_from_map(
     chart,
-    x,         # the data
-    weighting, # what the E-step is told
-    freezing,  # what the M-step is told
-    loglik,    # a function: model → ℓ
+    x,        # the data: rows, or a Source
+    for_e,    # what the E-step is told
+    freezing, # what the M-step is told
+    loglik,   # a function: model → ℓ
 ) -> tuple:    # score (p,), observed and complete information (p, p)
     "Score and information of any model, from ℓ and the derivative of the EM map alone."
     unit = np.eye(len(chart.free))
     score = np.array([derivative(lambda s: loglik(chart.at(s * u))) for u in unit])
     observed = -second_derivatives(lambda v: loglik(chart.at(v)), unit)
-    J = map_derivative(chart, x, weighting, freezing)
+    J = map_derivative(chart, x, for_e, freezing)
     return score, observed, complete_information(observed, J)
 
 # %% ../../nbs/14_uncertainty.ipynb #b32dcd79

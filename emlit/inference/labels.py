@@ -6,12 +6,15 @@
 __all__ = ['permute', 'canonical', 'match', 'aligned']
 
 # %% ../../nbs/inside_labels.ipynb #722d80cd
+from functools import partial
+
 import numpy as np
 
 from ..foundations.arrays import calm, over_rows
 from ..foundations.lazy import linear_sum_assignment
-from ..foundations.reading import as_array
+from ..foundations.reading import as_array, as_sample_weight
 from ..mixture import Mixture, as_mixture, mixture_and_data
+from ..sources import as_source
 
 # %% ../../nbs/inside_labels.ipynb #86374ffb
 def _rows_of(block, name): # → (K, …)
@@ -111,15 +114,20 @@ def _refuse_others(a, b):
 
 def _shared(model_a, model_b, x, missing): # → (K, K)
     "How much responsibility the components of two fits share."
+    return as_source(x).total(partial(_shared_of_part, model_a, model_b, missing))
+
+def _shared_of_part(model_a, model_b, missing, x, w):
+    w = as_sample_weight(w, len(x))[:, None]
     read = (mixture_and_data(m, x, missing=missing) for m in (model_a, model_b))
-    return over_rows(*(m.responsibilities(z, missing=gaps) for m, z, gaps in read))
+    a, b = (m.responsibilities(z, missing=gaps) for m, z, gaps in read)
+    return over_rows(w * a, b)
 
 # %% ../../nbs/inside_labels.ipynb #9e99467d
 @calm
 def match(
     model_a,      # a Mixture, a Trace of one, or a fitted estimator
     model_b,      # another, with the same families
-    x=None,       # data: then the distance is the disagreement of the responsibilities
+    x=None,       # rows, or a Source: then the distance is how much the responsibilities disagree
     missing=None, # "em": NaN in x is a missing value
 ) -> np.ndarray:  # (K,): the component of model_b for each component of model_a
     """The best assignment of components; `permute(b, match(a, b))` brings b into a's order.

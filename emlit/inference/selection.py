@@ -6,12 +6,13 @@
 __all__ = ['free_parameters', 'aic', 'bic', 'icl']
 
 # %% ../../nbs/10_selection.ipynb #39d7c455
+from functools import partial
+
 import numpy as np
 
 from ..foundations.arrays import calm
-from ..foundations.lazy import entr
-from ..foundations.reading import as_count, as_sample_weight
-from .given import as_meant, loglik_of, n_observations
+from ..foundations.reading import as_count
+from .given import as_meant, loglik_of, n_observations, part_entropy
 
 # %% ../../nbs/10_selection.ipynb #ae070d6b
 def free_parameters(
@@ -28,7 +29,7 @@ def free_parameters(
 def aic(
     model,              # fitted to x by maximum likelihood: a Mixture, its Trace, an estimator,
                         # or any model with an e_step
-    x,                  # (n,) or (n, d): the data of the fit
+    x,                  # (n,) or (n, d), or a Source: the data of the fit
     sample_weight=None, # (n,), how often each observation counts
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
@@ -39,15 +40,15 @@ def aic(
     Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for
     data or weights that do not fit.
     Source: Akaike, IEEE Trans. Automatic Control 19 (1974)."""
-    model, x, missing = as_meant(model, x, sample_weight, missing)
+    model, source, missing = as_meant(model, x, sample_weight, missing)
     size = free_parameters(model, n_parameters)
-    return -2 * loglik_of(model, x, sample_weight, missing) + 2 * size
+    return -2 * loglik_of(model, source, missing) + 2 * size
 
 # %% ../../nbs/10_selection.ipynb #0006c000
 def bic(
     model,              # fitted to x by maximum likelihood: a Mixture, its Trace, an estimator,
                         # or any model with an e_step
-    x,                  # (n,) or (n, d): the data of the fit
+    x,                  # (n,) or (n, d), or a Source: the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
@@ -59,16 +60,16 @@ def bic(
     Raises TypeError for what is no model, or has no n_parameters and is given none, ValueError for
     data or weights that do not fit.
     Source: Schwarz, Annals of Statistics 6 (1978)."""
-    model, x, missing = as_meant(model, x, sample_weight, missing)
-    size, n = free_parameters(model, n_parameters), n_observations(sample_weight, len(x))
-    return float(-2 * loglik_of(model, x, sample_weight, missing) + size * np.log(n))
+    model, source, missing = as_meant(model, x, sample_weight, missing)
+    size, n = free_parameters(model, n_parameters), n_observations(source)
+    return float(-2 * loglik_of(model, source, missing) + size * np.log(n))
 
 # %% ../../nbs/10_selection.ipynb #7f3f887b
 @calm
 def icl(
     model,              # fitted to x by maximum likelihood: a Mixture, its Trace, an estimator,
                         # or any model with an e_step
-    x,                  # (n,) or (n, d): the data of the fit
+    x,                  # (n,) or (n, d), or a Source: the data of the fit
     sample_weight=None, # (n,), how often each observation counts; n in log n is their sum
     *,
     n_parameters=None,  # free parameters; None: model.n_parameters, right if nothing was frozen
@@ -79,9 +80,7 @@ def icl(
     H is the entropy of the responsibilities. Raises TypeError for a model without
     responsibilities(x) or n_parameters, ValueError for data or weights that do not fit.
     Source: Biernacki, Celeux & Govaert, IEEE Trans. PAMI 22 (2000)."""
-    model, x, missing = as_meant(model, x, sample_weight, missing, needs="responsibilities")
-    score = bic(model, x, sample_weight, n_parameters=n_parameters, missing=missing)
+    model, source, missing = as_meant(model, x, sample_weight, missing, needs="responsibilities")
+    score = bic(model, source, n_parameters=n_parameters, missing=missing)
     if np.isinf(score): return score
-    w = as_sample_weight(sample_weight, len(x))
-    r = model.responsibilities(x[w > 0], missing=missing)
-    return float(score + 2 * (w[w > 0] * entr(r).sum(axis=1)).sum())
+    return float(score + 2 * source.total(partial(part_entropy, model, missing)))

@@ -8,13 +8,14 @@ __all__ = ['information_of_mixture', 'standard_errors']
 # %% ../../nbs/inside_uncertainty.ipynb #877a88b7
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ..foundations.arrays import calm
 from ..foundations.errors import Degenerate
 from ..foundations.reading import as_fitted, as_sample_weight
-from .given import as_read, how_it_ended, whole_rows
+from .given import as_data, how_it_ended, whole_rows
 from .information import (complete_information, information_from_map, louis,
                                          map_derivative, oakes)
 from .reports import StandardErrors, checked_report
@@ -23,25 +24,32 @@ from .tangent import chart_of_mixture, chart_of_model, raveled, unraveled
 from ..models.blocks import supported
 from ..models.mixture import Mixture
 from ..models.model import frozen_names
+from ..sources import as_source
+from ..sources.source import given
 
 # %% ../../nbs/inside_uncertainty.ipynb #bb7b03d6
 def information_of_mixture(
     chart,    # of the mixture
-    x,        # (n,) or (n, d), as it reads them
-    w,        # (n,): how often each row counts
+    x,        # (n,) or (n, d), or a Source
+    w,        # (n,): how often each row counts; None: once, or as the source says
     identity, # `louis` or `oakes`: Scores → score and missing information
 ) -> tuple:   # score (p,), observed and complete information (p, p)
     "Score, observed and complete information, rows by rows."
+    p = len(chart.free)
+    found = as_source(x, w).total(partial(_part_of_information, chart, identity))
+    return found[0], found[1:p + 1], found[p + 1:]
+
+def _part_of_information(chart, identity, x, w): # → (2p + 1, p): score, observed, complete
     p, K = len(chart.free), chart.model.n_components
     size = max(1, 2**21 // (p + K * (p // K + 1) * 2))
-    rows = np.flatnonzero(w > 0)
-    score, observed, complete = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
+    x, w = chart.model.check(x), as_sample_weight(w, len(x))
+    rows, total = np.flatnonzero(w > 0), np.zeros((2 * p + 1, p))
     for i in range(0, len(rows), size):
         scores = Scores(chart, x[rows[i:i + size]], w[rows[i:i + size]])
-        s, lost = identity(scores)
-        I = scores.complete()
-        score, complete, observed = score + s, complete + I, observed + I - (lost + lost.T) / 2
-    return score, observed, complete
+        score, lost = identity(scores)
+        complete = scores.complete()
+        total = total + np.vstack([score, complete - (lost + lost.T) / 2, complete])
+    return total
 
 # %% ../../nbs/inside_uncertainty.ipynb #fff72744
 def _maximised(block, x, r, names):
@@ -77,34 +85,32 @@ _SEARCHES = ("the M-step of {} depends on where it begins, as if it had hidden v
              "own; the missing information is taken from the EM map; declare it: hidden = True")
 _STILL = "the missing information is not known: EM stands still in some direction"
 
-def _with_hidden(chart, found, x, w, frozen):
+def _with_hidden(chart, found, source, frozen):
     "The same; with the complete information of the EM map, if a family has hidden variables."
-    x, w = x[w > 0], w[w > 0]
+    x, w = source.glimpse[:2]
     said = any(b.hidden for b in chart.model.components)
-    searching = [] if said else _searching(chart, x, w, frozen)
+    searching = [] if said else _searching(chart, chart.model.check(x[w > 0]), w[w > 0], frozen)
     if not (said or searching): return chart, found
     score, observed, _ = found
-    J = map_derivative(chart, x, {"sample_weight": w}, {"freeze": frozen})
+    J = map_derivative(chart, source, {}, {"freeze": frozen})
     complete = complete_information(observed, J)
     notes = [_SEARCHES.format(name) for name in searching]
     if not np.isfinite(complete).all(): notes.append(_STILL)
     return replace(chart, notes=(*chart.notes, *notes)), (score, observed, complete)
 
 # %% ../../nbs/inside_uncertainty.ipynb #f8ff581e
-def _information_of_model(model, x, sample_weight, frozen, options):
+def _information_of_model(model, source, frozen, options):
     "The chart, and what `information_from_map` finds, for any model."
-    prior = options.pop("prior", None)
-    weighting = options | ({} if sample_weight is None else {"sample_weight": sample_weight})
-    freezing = {"freeze": tuple(frozen)} if frozen else {}
-    if prior is not None: freezing["prior"] = prior
+    prior, for_e = options.get("prior"), given(missing=options.get("missing"))
+    freezing = given(freeze=tuple(frozen) if frozen else None, prior=prior)
     def loglik(m):
-        return m.e_step(x, **weighting).loglik + (0 if prior is None else prior.log_prob(m))
+        return source.e_step(m, **for_e).loglik + (0 if prior is None else prior.log_prob(m))
     at = loglik(model)
     if not np.isfinite(at):
         raise ValueError(f"x must have a finite log-likelihood under the model; got {at}")
-    if isinstance(model, Mixture): chart = chart_of_mixture(model, whole_rows(x), frozen)
+    if isinstance(model, Mixture): chart = chart_of_mixture(model, whole_rows(source.few), frozen)
     else: chart = chart_of_model(model, loglik, frozen)
-    return chart, information_from_map(chart, x, weighting, freezing, loglik)
+    return chart, information_from_map(chart, source, for_e, freezing, loglik)
 
 # %% ../../nbs/inside_uncertainty.ipynb #d69a677c
 def _as_method(method, model, options):
@@ -126,19 +132,18 @@ def _as_method(method, model, options):
 # %% ../../nbs/inside_uncertainty.ipynb #498cf437
 _IDENTITIES = {"louis": louis, "oakes": oakes}
 
-def _information(model, x, sample_weight, frozen, method, options):
+def _information(model, source, frozen, method, options):
     "The chart; score, observed and complete information. Raises ValueError if nothing is free."
     if method == "map":
-        chart, found = _information_of_model(model, x, sample_weight, frozen, options)
+        chart, found = _information_of_model(model, source, frozen, options)
     else:
-        w = as_sample_weight(sample_weight, len(x))
-        model.e_step(x, sample_weight=sample_weight) # says what is wrong with x
-        chart = chart_of_mixture(model, x, frozen)
-        found = information_of_mixture(chart, x, w, _IDENTITIES[method])
+        source.e_step(model) # says what is wrong with x
+        chart = chart_of_mixture(model, model.check(source.few), frozen)
+        found = information_of_mixture(chart, source, None, _IDENTITIES[method])
     if not len(chart.free):
         raise ValueError("model must have a free parameter inside the parameter space; "
                          "it has none that is not frozen")
-    return (chart, found) if method == "map" else _with_hidden(chart, found, x, w, frozen)
+    return (chart, found) if method == "map" else _with_hidden(chart, found, source, frozen)
 
 # %% ../../nbs/inside_uncertainty.ipynb #e8488d8a
 _GUARDED = ("the fit ended on its floor, a border of the parameter space: "
@@ -148,7 +153,7 @@ _GUARDED = ("the fit ended on its floor, a border of the parameter space: "
 def standard_errors(
     model,              # θ̂: a Mixture, or anything with e_step, m_step, parameters and replace;
                         # a Trace; a fitted estimator
-    x,                  # the data that it was fitted to
+    x,                  # the data that it was fitted to: rows, or a Source
     sample_weight=None, # (n,), how often each observation counts
     *,
     freeze=(),          # names of parameters that are known, not estimated
@@ -172,10 +177,10 @@ def standard_errors(
     model, x, told = as_fitted(model, x, sample_weight)
     options = told | {k: v for k, v in options.items() if v is not None}
     method = _as_method(method, model, options)
-    x = as_read(model, x, sample_weight, options.get("missing"))
+    source = as_data(model, x, sample_weight, options.get("missing"), options.get("labels"))
     frozen = frozen_names(model, freeze) if freeze else set()
     with np.errstate(all="ignore"):
-        chart, found = _information(model, x, sample_weight, frozen, method, options)
+        chart, found = _information(model, source, frozen, method, options)
     result = checked_report(chart, *found, method)
     if guarded: result = replace(result, notes=(_GUARDED, *result.notes))
     for note in result.notes: warnings.warn(note, RuntimeWarning, stacklevel=3) # calm is between

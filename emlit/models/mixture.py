@@ -8,7 +8,7 @@ __all__ = ['LOG_PROB', 'RESPONSIBILITIES', 'PREDICTION', 'log_normalise', 'Expec
 
 # %% ../../nbs/05_mixture.ipynb #a86e0e4a
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from .blocks import (Score, SideBySide, as_blocks, as_weights, by_kernel, by_pat
                                  pieces, require_data, require_possible_labels, score_rows,
                                  statistics_of)
 from .model import frozen_names, names_within
+from ..sources.source import as_source
 
 # %% ../../nbs/05_mixture.ipynb #363611de
 def _refuse(log_joint, top, rows): # as in `log_normalise`; top: (n,), the largest of each row
@@ -185,8 +186,11 @@ class Mixture(SideBySide):
 
     def loglik(self, x, sample_weight=None, labels=None, missing=None) -> float:
         """The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where a
-        label z_i is known."""
-        batch = self.read(x, sample_weight, labels, missing)
+        label z_i is known. x may be a Source."""
+        return as_source(x, sample_weight, labels).total(partial(self._part_loglik, labels, missing))
+
+    def _part_loglik(self, labels, missing, x, w):
+        batch = self.read(x, w, labels, missing)
         log_p, w = self.log_prob(batch), as_sample_weight(batch.weight, len(batch.x))
         return float((log_p[w > 0] * w[w > 0]).sum())
 

@@ -143,6 +143,9 @@ class Fewer(Source):
     def seeded_total(self, work, rng): return self.source.seeded_total(work, rng)
     def counted_e_step(self, model, **options): return self.source.counted_e_step(model, **options)
     def count(self): return self.source.count()
+    many = False # no other rows in the place of these
+    @property
+    def glimpse(self): return self.source.glimpse
     @property
     def few(self): return self.source.few
     @property
