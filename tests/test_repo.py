@@ -194,7 +194,7 @@ TIDY = ["00_notation.ipynb", "02_bound.ipynb", "03_em.ipynb", "06_gmm1d.ipynb", 
         "inside_plots_parameters.ipynb", "inside_plots_paths.ipynb", "inside_plots_planes.ipynb", "inside_plots_reading.ipynb",
         "inside_reports.ipynb", "inside_resampling.ipynb", "inside_restarts.ipynb", "inside_rounds.ipynb",
         "inside_sampling.ipynb", "inside_scores.ipynb", "inside_select.ipynb", "inside_sketches.ipynb", "inside_spurious.ipynb",
-        "inside_stopping.ipynb", "inside_tangent.ipynb", "inside_templates.ipynb", "inside_uncertainty.ipynb"]
+        "inside_tangent.ipynb", "inside_templates.ipynb", "inside_uncertainty.ipynb"]
 
 
 @pytest.fixture(scope="module")
