@@ -181,7 +181,7 @@ def test_cells_are_short(name):
 
 
 # grows until it is BOOKS
-TIDY = ["00_notation.ipynb", "02_bound.ipynb", "03_em.ipynb", "06_gmm1d.ipynb", "07_gmm2d.ipynb", "08_kmeans.ipynb",
+TIDY = ["01_coins.ipynb", "00_notation.ipynb", "02_bound.ipynb", "03_em.ipynb", "06_gmm1d.ipynb", "07_gmm2d.ipynb", "08_kmeans.ipynb",
         "09_starts.ipynb", "10_selection.ipynb", "11_estimators.ipynb", "12c_compiled.ipynb", "12d_squashing.ipynb",
         "13_mistakes.ipynb", "14_uncertainty.ipynb", "16b_online.ipynb", "80_data.ipynb", "90_plots.ipynb", "index.ipynb",
         "inside_arrays.ipynb", "inside_batch.ipynb", "inside_clustering.ipynb", "inside_conjugate.ipynb",

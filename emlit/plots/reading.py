@@ -30,6 +30,8 @@ def _is_step(step):
     "Is it a Step, or something just like it?"
     return all(hasattr(step, a) for a in ("t", "model", "loglik"))
 
+def _is_list(some): return isinstance(some, (list, tuple))
+
 # %% ../../nbs/inside_plots_reading.ipynb #9bab7586
 def steps_of(
     trace,             # a Trace, a sequence of Steps, or a fitted estimator
@@ -38,10 +40,9 @@ def steps_of(
     "The Steps of a Trace, of a fitted estimator, or of a sequence of Steps."
     trace = getattr(trace, "trace_", trace)
     steps = getattr(trace, "steps", trace)
-    if isinstance(steps, (list, tuple)) and steps and all(map(_is_step, steps)):
-        return list(steps)
-    got = f"an object of type {type(trace).__name__}"
-    if isinstance(steps, (list, tuple)) and not steps: got = "no step at all"
+    if _is_list(steps) and steps and all(map(_is_step, steps)): return list(steps)
+    empty = _is_list(steps) and not steps
+    got = "no step at all" if empty else f"an object of type {type(trace).__name__}"
     raise TypeError(f"{name} must be a Trace, a sequence of Steps or a fitted estimator; got {got}")
 
 # %% ../../nbs/inside_plots_reading.ipynb #042b3b2d
@@ -60,7 +61,7 @@ def by_label(
     traces, # label → trace, or a sequence of traces
 ) -> dict:  # label → Steps
     "Traces by label."
-    if isinstance(traces, (list, tuple)) and not (traces and _is_step(traces[0])):
+    if _is_list(traces) and not (traces and _is_step(traces[0])):
         traces = {f"start {i}": trace for i, trace in enumerate(traces, start=1)}
     if not isinstance(traces, dict):
         raise TypeError("traces must be a dictionary of label → Trace, or a sequence of traces; "
