@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = ["foundations", "engine", "families", "sources", "models", "algorithm", "starts", "inference", "estimators", "plots"]
+FLOORS = ["foundations", "engine", "families", "sources", "models", "algorithm", "starts", "inference", "plots", "estimators"]
 STRUCTURES = {"full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"}
 
 

@@ -531,7 +531,7 @@ BAD = [
     (dict(reg_covar=-1), "reg_covar must be at least 0"), (dict(reg_covar="floor"), "reg_covar must be 'guard' or a number"), (dict(max_iter=-1), "max_iter must be at least 0"),
     (dict(n_init=0), "n_init must be at least 1"), (dict(init_params="kmean"), "init_params must be one of 'kmeans'"), (dict(warm_start="yes"), "warm_start must be True or False"),
     (dict(verbose_interval=0), "verbose_interval must be at least 1"), (dict(missing="drop"), "missing must be one of 'em'"), (dict(random_state="x"), "random_state must be None, a seed"), (dict(random_state=-1), "random_state must be None.*got -1"),
-    (dict(reg_covar=None), "reg_covar must be 'guard' or a number"), (dict(accelerate="fast"), "accelerate must be one of 'squarem', 'anderson', 'auto'"), (dict(n_components=2, weights_init="ab"), "weights_init must hold real numbers"),
+    (dict(reg_covar=None), "reg_covar must be 'guard' or a number"), (dict(accelerate="fast"), "accelerate must be one of None, 'squarem', 'anderson', 'auto'"), (dict(n_components=2, weights_init="ab"), "weights_init must hold real numbers"),
     (dict(n_components=2, weights_init=[.5, .6]), "weights_init must sum to 1"), (dict(n_components=2, weights_init=[1.]), "weights_init must have shape"),
     (dict(n_components=2, means_init=[[1., 2]]), "means_init must have shape"), (dict(n_components=2, precisions_init=[np.eye(2)]), "precisions_init must have shape"),
     (dict(n_components=1, precisions_init=[[[1, 2], [2, 1]]]), r"precisions_init\[0\] must be positive definite; its smallest eigenvalue is -1"),
@@ -693,3 +693,76 @@ def test_an_empty_component_is_left_and_the_others_are_fitted():
         assert_array_equal(m.weights_[2], 0)
     assert set(m.predict(X)) == {0, 1} and m.predict_proba(X).shape == (200, 3) and np.isfinite([m.bic(X), m.icl(X), m.score(X)]).all()
     assert set(m.sample(50)[1]) <= {0, 1}
+
+
+# ---------------------------------------------------------------- an interrupted fit
+
+def interrupt(monkeypatch, family, after):
+    "Somebody presses Ctrl-C in an M-step, after so many of them."
+    real, made = family.maximise, iter(range(10**9))
+    def maximise(self, *args, **options):
+        if next(made) >= after: raise KeyboardInterrupt
+        return real(self, *args, **options)
+    monkeypatch.setattr(family, "maximise", maximise)
+
+def interrupted(monkeypatch, family, after, estimator, X, **data):
+    "The error that ends the fit, during which nothing is warned of."
+    with monkeypatch.context() as patch, warnings.catch_warnings(), pytest.raises(KeyboardInterrupt) as stop:
+        warnings.simplefilter("error")
+        interrupt(patch, family, after)
+        estimator.fit(X, **data)
+    return stop.value
+
+SLOW = dict(n_components=3, covariance_type="tied", random_state=0, accelerate=None)
+
+@pytest.mark.parametrize("parts, after, steps", [(False, 22, 21), (True, 22, 21), (True, 67, 1)]) # in the sample; with all parts
+def test_an_interrupted_fit_keeps_what_it_had_reached(monkeypatch, parts, after, steps):
+    X, g = Chunks.slices(faithful, rows=100) if parts else faithful, GaussianMixture(**SLOW)
+    stop = interrupted(monkeypatch, MultivariateNormal, after, g, X)
+    assert g.trace_ is stop.trace and not g.converged_ and g.reason_ == stop.trace.reason == "interrupted"
+    assert g.n_iter_ == len(g.lower_bounds_) == steps
+    assert_allclose(g.lower_bound_, g.score(faithful), rtol=1e-12)
+    assert_allclose(g.precisions_cholesky_.T @ g.covariances_ @ g.precisions_cholesky_, np.eye(2), atol=1e-9)
+    assert g.predict(faithful).shape == (272,) and clone(g).get_params() == g.get_params()
+
+def test_what_an_interrupted_fit_reached_is_a_point_of_its_path(monkeypatch):
+    g = GaussianMixture(**SLOW)
+    interrupted(monkeypatch, MultivariateNormal, 30, g, faithful)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same = GaussianMixture(**SLOW, max_iter=g.n_iter_, tol=0).fit(faithful)
+    assert_array_equal(g.means_, same.means_)
+    assert_array_equal(g.lower_bounds_, same.lower_bounds_)
+
+def test_an_interrupted_fit_can_go_on(monkeypatch):
+    g, whole = GaussianMixture(**SLOW, warm_start=True), GaussianMixture(**SLOW).fit(faithful)
+    interrupted(monkeypatch, MultivariateNormal, 30, g, faithful)
+    before = g.n_iter_
+    assert g.fit(faithful).converged_ and before + g.n_iter_ == whole.n_iter_
+    assert_allclose(g.means_, whole.means_, rtol=1e-9)
+
+def test_interrupted_before_the_first_step_it_stays_as_it_was(monkeypatch):
+    g = GaussianMixture(**SLOW)
+    interrupted(monkeypatch, MultivariateNormal, 0, g, faithful)
+    assert not hasattr(g, "means_") and not hasattr(g, "n_features_in_")
+    g.fit(faithful)
+    before = dict(vars(g))
+    interrupted(monkeypatch, MultivariateNormal, 0, g, iris)
+    assert vars(g).keys() == before.keys() and all(vars(g)[name] is value for name, value in before.items())
+
+def test_interrupted_between_starts_it_keeps_the_better_run(monkeypatch):
+    g, first = GaussianMixture(**SLOW, n_init=3), GaussianMixture(**SLOW).fit(faithful)
+    interrupted(monkeypatch, MultivariateNormal, first.n_iter_ + 4, g, faithful) # the second has hardly begun
+    assert_array_equal(g.means_, first.means_)
+
+def test_an_interrupted_mixture_of_any_family(monkeypatch):
+    values, days = load_deaths()
+    m = MixtureModel("poisson", 2, random_state=0, accelerate=None, tol=1e-12)
+    stop = interrupted(monkeypatch, Poisson, 40, m, values[:, None], sample_weight=days)
+    assert m.trace_ is stop.trace and m.n_iter_ > 30 and not m.converged_
+    assert_allclose(m.lower_bound_, m.score(values[:, None], sample_weight=days), rtol=1e-12)
+
+def test_an_interrupted_search_tells_so(monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt(patch, MultivariateNormal, 10)
+        select(faithful, [2], "tied", n_jobs=1, progress=False)

@@ -229,7 +229,7 @@ class MixtureModel(_Columns, MixtureEstimator):
         warm_start=False,      # True: fit goes on from the last result
         verbose=0,             # 1, 2: print what a run did
         verbose_interval=10,   # iterations from one line to the next
-        accelerate="auto",     # None: plain EM; squarem, anderson; auto: where plain EM is slow
+        accelerate="auto",     # None: plain EM; squarem, anderson, a value; auto: where EM is slow
         missing=None,          # "em": NaN stands for a value that was not seen
         dtype=None,            # "float32": climb in single precision, finish in double
         engine=None,           # "numba": compiled loops, with the extra `fast`; None: NumPy

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ..acceleration import METHODS
+from ..algorithm.runs import as_accelerator
 from ..foundations.reading import (as_array, as_count, as_dtype, as_engine, as_flag,
                                        as_tolerance)
 
@@ -80,14 +80,14 @@ def check_options(
     init_params, # the recipes that exist
 ) -> None:
     "Refuse an option that cannot be, of those that both estimators have: ValueError, TypeError."
-    asked = "accelerate", "missing", "engine", "squash"
+    asked = "missing", "engine", "squash"
     told = {name: options[name] for name in asked if options[name] is not None}
     as_tolerance(options["tol"], "tol")
     for name, least in COUNTS.items():
         flag = name == "verbose" and isinstance(options[name], bool)
         as_count(int(options[name]) if flag else options[name], name, least)
     one_of(options["init_params"], "init_params", init_params)
-    if "accelerate" in told: one_of(told["accelerate"], "accelerate", (*METHODS, "auto"))
+    as_accelerator(options["accelerate"])
     if "missing" in told: one_of(told["missing"], "missing", ["em"])
     dtype = as_dtype("float64" if options["dtype"] is None else options["dtype"])
     if "engine" in told: as_engine(told["engine"], dtype)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..fitting import _silent_fit
+from ..algorithm.fitting import silent_fit
 
 # %% ../../nbs/11_estimators.ipynb #9997e3d8
 def merit(
@@ -45,11 +45,11 @@ def climb(
     "Run EM: in double precision, or first in single, and the end in double."
     on = "earlier" in options # what goes on from an earlier run is near its end
     if dtype is None or np.dtype(dtype) == np.float64 or on:
-        return _silent_fit(model, x, tol=tol, max_iter=max_iter, **options)
+        return silent_fit(model, x, tol=tol, max_iter=max_iter, **options)
     coarse = tol and max(tol, 1e-5)
-    first = _silent_fit(model, x, dtype=dtype, tol=coarse, max_iter=max_iter, **options)
+    first = silent_fit(model, x, dtype=dtype, tol=coarse, max_iter=max_iter, **options)
     left = max_iter - first.n_iter
-    return joined(first, _silent_fit(first.model, x, tol=tol, max_iter=left, **options))
+    return joined(first, silent_fit(first.model, x, tol=tol, max_iter=left, **options))
 
 def joined(
     first,
