@@ -1,4 +1,4 @@
-"The Laplace family of chapter 5, as a user would write it: several tests compose it with everything."
+"The Laplace family, as a user would write it: several tests compose it with everything."
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ from emlit import Family, Stats
 
 @dataclass(frozen=True, eq=False)
 class Laplace(Family):
-    "As in chapter 5: it declares its known centres, and no more."
+    "It declares its known centres, and no more."
     centre: np.ndarray
     scale: np.ndarray
     constants = ("centre",)

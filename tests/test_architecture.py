@@ -214,6 +214,12 @@ def test_a_structure_is_an_object_and_no_word(every):
     assert sum(len(string_tests(m)) for m in every.values()) < 10
 
 
+def test_no_chapter_is_called_by_its_number(every):
+    found = [f"{m}: {line.strip()}" for m in every.values() for line in m.text.splitlines()
+             if re.search(r"(?i)\bchapters? \d", line) and "Source:" not in line and not re.search(r"\(\d{4}\)", line)]
+    assert not found, "the order of the chapters may change: say in words what is meant"
+
+
 if __name__ == "__main__":
     for what, value in counts(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT).items():
         print(f"{what:36s}{value if not isinstance(value, list) else len(value)}")

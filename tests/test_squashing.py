@@ -1,4 +1,4 @@
-"""Squashed data (chapter 12d) against all data: sums, fits, and what must not be squashed."""
+"""Squashed data against all data: sums, fits, and what must not be squashed."""
 
 import tracemalloc
 import warnings

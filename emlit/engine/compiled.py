@@ -20,7 +20,7 @@ def _exp(row, whole):
     "e^v in the place of each v ≤ 0, by (12.40); `whole`: room for integers."
     power = whole.view(np.float64)
     for i in range(len(row)):
-        v = max(row[i], -690.0) # as in chapter 12; 2^m ends at m = −1022
+        v = max(row[i], -690.0) # as NumPy's way does; 2^m ends at m = −1022
         power[i] = v * 1.4426950408889634 + 6755399441055744.0
         m = power[i] - 6755399441055744.0
         r = (v - m * 0.6931471803691238) - m * 1.9082149292705877e-10
