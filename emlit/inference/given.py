@@ -10,7 +10,8 @@ import numpy as np
 
 from ..foundations.lazy import entr
 from ..foundations.reading import as_fitted, as_sample_weight, read_array
-from ..mixture import Mixture, observations
+from ..models.arguments import observations
+from ..models.mixture import Mixture
 from ..sources import Source, as_source
 from ..sources.source import given
 

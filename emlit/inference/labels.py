@@ -13,7 +13,8 @@ import numpy as np
 from ..foundations.arrays import calm, over_rows
 from ..foundations.lazy import linear_sum_assignment
 from ..foundations.reading import as_array, as_sample_weight
-from ..mixture import Mixture, as_mixture, mixture_and_data
+from ..models.arguments import as_mixture, mixture_and_data
+from ..models.mixture import Mixture
 from ..sources import as_source
 
 # %% ../../nbs/inside_labels.ipynb #86374ffb

@@ -15,7 +15,7 @@ from ..families.constraints import kinds
 from ..foundations.arrays import calm, over_rows
 from ..foundations.reading import as_sample_weight, counting
 from .given import as_meant, how_it_ended, whole_rows
-from ..mixture import as_mixture
+from ..models.arguments import as_mixture
 from ..sources import as_source
 
 # %% ../../nbs/inside_spurious.ipynb #51405369
