@@ -16,11 +16,14 @@ from ..foundations.statistics import Moments, moments_of
 def regression(
     cov,   # (…, d, d): covariances
     given, # numbers of the columns that are given
-) -> tuple: # slopes (…, d − m, m), and covariances (…, d − m, d − m), of the other columns, in their order
-    "How normal columns depend on others: B = Σ_ho Σ_oo⁻¹, and C = Σ_hh − B Σ_oh, from one Cholesky factor."
+# slopes (…, d − m, m), and covariances (…, d − m, d − m), of the other columns, in their order
+) -> tuple:
+    """How normal columns depend on others: B = Σ_ho Σ_oo⁻¹, and C = Σ_hh − B Σ_oh, from one
+    Cholesky factor."""
     order, m = np.r_[given, others(given, cov.shape[-1])], len(given)
     try: L = np.linalg.cholesky(cov[..., order[:, None], order])
-    except np.linalg.LinAlgError: raise Degenerate("a covariance is singular, as far as the computer can tell") from None
+    except np.linalg.LinAlgError: raise Degenerate("a covariance is singular, as far as the "
+                                                   "computer can tell") from None
     A, B, C = L[..., :m, :m], L[..., m:, :m], L[..., m:, m:] # L = [[A, 0], [B, C]]
     slope = np.linalg.solve(A.swapaxes(-1, -2), B.swapaxes(-1, -2)).swapaxes(-1, -2)
     return slope, C @ C.swapaxes(-1, -2)
@@ -38,7 +41,8 @@ class NormalGiven:
     def conditional(self, columns, values):
         "Normal again, without a floor."
         values = np.atleast_1d(values)[None]
-        return type(self)(self.means_given(values, columns)[0], self._cov_of_others(columns), self.structure)
+        return type(self)(self.means_given(values, columns)[0], self._cov_of_others(columns),
+                          self.structure)
 
     def means_given(self, x, given):
         (K, d), mean = self.mean.shape, self.mean[:, others(given, self.mean.shape[1])]
@@ -48,12 +52,14 @@ class NormalGiven:
 
     def cov_given(self, given):
         K, d = self.mean.shape
-        if self.form.dense: return np.broadcast_to(self._cov_of_others(given), (K, d - len(given), d - len(given)))
+        if self.form.dense:
+            return np.broadcast_to(self._cov_of_others(given), (K, d - len(given), d - len(given)))
         return self.variances()[:, others(given, d)][..., None] * np.eye(d - len(given))
 
     def draws_given(self, x, given, rng):
         K, d = self.mean.shape
-        noise = type(self)(np.zeros((K, d - len(given))), self._cov_of_others(given), self.structure)
+        noise = type(self)(np.zeros((K, d - len(given))), self._cov_of_others(given),
+                           self.structure)
         return self.means_given(x, given) + noise.sample(rng, len(x))
 
     def statistics_given(self, x, r, seen):
@@ -65,6 +71,7 @@ class NormalGiven:
             parts.append(moments_of(filled, r[:, [k]], self.mean[[k]], outer=self.form.dense))
         weight, total, square, origin = (np.concatenate([getattr(p, f) for p in parts])
                                          for f in ("weight", "total", "square", "origin"))
-        if self.form.dense: square[:, rest[:, None], rest] += weight[:, None, None] * self._cov_of_others(given)
+        if self.form.dense:
+            square[:, rest[:, None], rest] += weight[:, None, None] * self._cov_of_others(given)
         else: square[:, rest] += weight[:, None] * self.variances()[:, rest]
         return Moments(weight, total, square, origin)

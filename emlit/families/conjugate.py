@@ -96,10 +96,9 @@ class InverseGammaOfScale:
 
     def add_prior(self, stats, frozen, inverse_gamma):
         if "scale" in frozen: return stats
-        if "shape" not in frozen:
-            raise ValueError("prior's inverse_gamma bears on the scale of a Gamma whose shape is "
-                             "known; "
-                             'add freeze=("shape",)')
+        if "shape" not in frozen: raise ValueError("prior's inverse_gamma bears on the scale of a "
+                                                   "Gamma whose shape is known; "
+                                                   'add freeze=("shape",)')
         a, b = (spread(v, self.shape.shape, "inverse_gamma") for v in inverse_gamma)
         scale = (stats.total[..., 0] + b) / (like(stats.weight, a) * self.shape + a + 1)
         return Stats(np.ones(len(a)), np.stack([scale * self.shape, np.zeros(a.shape)], -1))
@@ -153,8 +152,8 @@ class NormalInverseWishart:
     def add_prior(self, stats, frozen, normal=None, inverse_wishart=None):
         mean, about, off, kappa = centred(self, stats, frozen, normal)
         K, d = mean.shape
-        if normal is not None and normal[1].ndim:
-            raise ValueError("kappa of normal must be one number for MultivariateNormal")
+        if normal is not None and normal[1].ndim: raise ValueError("kappa of normal must be one "
+                                                                   "number for MultivariateNormal")
         count = float(normal is not None) + np.zeros(K)
         square = about.square + (kappa * off**2 if about.square.ndim == 2 else
                                  kappa[..., None] * off[..., None] * off[:, None])

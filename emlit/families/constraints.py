@@ -18,12 +18,16 @@ KINDS = "real", "positive", "probability", "simplex", "covariance"
 def kinds(
     owner, # a family, or a model with `parameters`
 ) -> dict: # name of a parameter → what `constraints` declare it to be; None: nothing
-    "What is declared of each parameter. Raises ValueError for other kinds, and for what is no parameter."
+    """What is declared of each parameter.
+
+    Raises ValueError for other kinds, and for what is no parameter."""
     told, own = getattr(owner, "constraints", {}), owner.parameters()
     for name, kind in told.items():
-        if kind not in KINDS: raise ValueError(f"constraints must be one of {', '.join(KINDS)}; got {kind!r} for {name}")
+        if kind not in KINDS: raise ValueError(f"constraints must be one of {', '.join(KINDS)}; "
+                                               f"got {kind!r} for {name}")
         if name not in own and not hasattr(owner, name):
-            raise ValueError(f"constraints must name parameters of {type(owner).__name__} ({', '.join(own)}); got {name!r}")
+            raise ValueError(f"constraints must name parameters of {type(owner).__name__} "
+                             f"({', '.join(own)}); got {name!r}")
     return {name: told.get(name) for name in own}
 
 # %% ../../nbs/inside_constraints.ipynb #9948d659
@@ -31,7 +35,8 @@ def n_free(
     kind,  # one of KINDS, or None
     value, # the parameter
 ) -> int:
-    "How many free numbers a parameter of that kind has: a row that sums to 1 has one less, a covariance its triangle."
+    """How many free numbers a parameter of that kind has: a row that sums to 1 has one less, a
+    covariance its triangle."""
     size, last = np.size(value), np.shape(value)[-1] if np.ndim(value) else 1
     if kind == "simplex": return size - size // last
     return size // last * (last + 1) // 2 if kind == "covariance" else size
@@ -41,14 +46,17 @@ def as_factor(
     cov,  # (d, d), or (K, d, d): covariances
     name, # for messages
 ) -> np.ndarray: # like cov: lower triangles L with Σ = L Lᵀ
-    "Read covariances by their Cholesky factors. Raises ValueError for one that is not symmetric, or not positive definite."
+    """Read covariances by their Cholesky factors.
+
+    Raises ValueError for one that is not symmetric, or not positive definite."""
     matrices = cov.reshape(-1, *cov.shape[-2:])
     names = [name] if cov.ndim == 2 else [f"{name}[{k}]" for k in range(len(cov))]
     for name, c in zip(names, matrices if np.any(cov != cov.swapaxes(-1, -2)) else []):
         apart = np.abs(c - c.T)
         i, j = np.unravel_index(apart.argmax(), c.shape)
         if apart[i, j] > 1e-8 * np.abs(c).max(): raise ValueError(
-            f"{name} must be symmetric; {name}[{i}, {j}] is {c[i, j]} and {name}[{j}, {i}] is {c[j, i]}")
+            f"{name} must be symmetric; {name}[{i}, {j}] is {c[i, j]} "
+            f"and {name}[{j}, {i}] is {c[j, i]}")
     try: return np.linalg.cholesky(cov)
     except np.linalg.LinAlgError:
         least = np.linalg.eigvalsh(matrices)[:, 0]
@@ -66,7 +74,9 @@ def separate_moves(sizes): # (m,)
     return np.diag(sizes)[free], free
 
 def simplex_moves(p): # (C,)
-    "Moves that keep the sum of p: the largest entry pays. Free are all but the last; entries of 0 stay."
+    """Moves that keep the sum of p: the largest entry pays.
+
+    Free are all but the last; entries of 0 stay."""
     inside = np.flatnonzero(p > _NEAR)
     payer = inside[p[inside].argmax()]
     moves = np.eye(len(p))[inside[inside != payer]]
@@ -86,7 +96,8 @@ def covariance_moves(L): # (d, d)
 def side_by_side(parts, sizes):
     "The moves of several groups of numbers in one row, each group on its own."
     starts, total = np.cumsum([0, *sizes[:-1]]), sum(sizes)
-    return (np.concatenate([np.pad(m, ((0, 0), (a, total - a - C))) for (m, _), a, C in zip(parts, starts, sizes)]),
+    return (np.concatenate([np.pad(m, ((0, 0), (a, total - a - C)))
+                            for (m, _), a, C in zip(parts, starts, sizes)]),
             np.concatenate([free + a for (_, free), a in zip(parts, starts)]))
 
 def _room(p):
@@ -103,30 +114,39 @@ def directions(
     kind,  # one of KINDS
     value, # a parameter, or a component's row of it
 ) -> tuple: # moves (m, size), and which m entries are free
-    "The ways in which a parameter of that kind can change, as far as its border. Raises ValueError for a value of another kind."
+    """The ways in which a parameter of that kind can change, as far as its border.
+
+    Raises ValueError for a value of another kind."""
     value = np.asarray(value, float)
     if kind == "simplex":
         rows = as_distribution(np.atleast_2d(value), "a simplex").reshape(-1, value.shape[-1])
         return side_by_side([simplex_moves(p) for p in rows], [p.size for p in rows])
     if kind == "covariance":
         every = value.reshape(-1, *value.shape[-2:])
-        return side_by_side([covariance_moves(as_factor(c, "a covariance")) for c in every], [c.size for c in every])
+        return side_by_side([covariance_moves(as_factor(c, "a covariance")) for c in every],
+                            [c.size for c in every])
     if kind == "real": return separate_moves(np.ones(value.size))
     if kind == "positive": require(value >= 0, value, "a positive parameter", "at least 0")
-    return separate_moves(np.ravel(value if kind == "positive" else _room(as_probabilities(value, "a probability"))))
+    return separate_moves(np.ravel(value if kind == "positive"
+                                   else _room(as_probabilities(value, "a probability"))))
 
 # %% ../../nbs/inside_constraints.ipynb #f995ff5d
 _KIND_READERS = {
-    "real": lambda v, name: as_array(v, name), "probability": lambda v, name: as_probabilities(v, name),
-    "simplex": lambda v, name: as_distribution(v, name), "positive": lambda v, name: _as_nonnegative(v, name),
+    "real": lambda v, name: as_array(v, name), "probability": lambda v,
+    name: as_probabilities(v, name),
+    "simplex": lambda v, name: as_distribution(v, name), "positive": lambda v,
+    name: _as_nonnegative(v, name),
     "covariance": lambda v, name: _as_covariances(v, name)}
 
 def as_parameter(
     value, # as the user gave it
     name,  # the parameter's
     kind,  # one of KINDS; None: not declared
-):         # an array that cannot be written to; what holds no numbers and is not declared stays as it is
-    "Read a parameter. Raises TypeError for what is no number, ValueError for what its kind does not allow."
+# an array that cannot be written to; what holds no numbers and is not declared stays as it is
+):
+    """Read a parameter.
+
+    Raises TypeError for what is no number, ValueError for what its kind does not allow."""
     if kind in _KIND_READERS: return frozen_array(_KIND_READERS[kind](value, name))
     try: array = np.asarray(value)
     except ValueError: return value # tables of several sizes, say

@@ -23,8 +23,10 @@ from ..foundations.statistics import Stats, divide, refuse_collapse, refuse_nega
 class Exponential(GammaOfRate, Univariate):
     """Waiting times without memory: x ≥ 0.
 
-    Raises ValueError for a rate that is not above 0, and for a negative x or one whose shape does not fit.
-    Source: Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter 19."""
+    Raises ValueError for a rate that is not above 0, and for a negative x or one whose shape does
+    not fit.
+    Source: Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1 (1994), chapter
+    19."""
     rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): one over the mean
     allowed = "at least 0"
     constraints = {"rate": "positive"}
@@ -46,7 +48,8 @@ class Exponential(GammaOfRate, Univariate):
     def maximise(self, stats, freeze=()) -> "Exponential":
         """One over the mean.
 
-        `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of b in a − 1 observations.
+        `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of b in a − 1
+        observations.
         Raises Degenerate for a component that sees nothing but zeros, or numbers below 10⁻³⁰⁷."""
         if "rate" in freeze: return self
         mean = divide(stats.total, stats.weight)
@@ -85,7 +88,8 @@ def _stirling_rest(a):
 
 # %% ../../nbs/inside_continuous.ipynb #06bba409
 def log_gamma(x, a, s): # x: (n, d); a and s: (d,), one component
-    "log density of independent gamma columns, (n,): measured from the mean, so that a large a cancels nothing."
+    """log density of independent gamma columns, (n,): measured from the mean, so that a large a
+    cancels nothing."""
     with np.errstate(over="ignore", divide="ignore"): t = x / (a * s) - 1
     far = np.log(x) - np.log(a) - np.log(s) - t
     core = np.where(np.abs(t) < 0.5, np.log1p(np.maximum(t, -0.5)) - t, far)
@@ -99,17 +103,19 @@ class Gamma(InverseGammaOfScale, Univariate):
     Raises ValueError for a shape or scale that is not above 0, and for an x that is not above 0
     or whose shape does not fit.
     Source: Minka, Estimating a Gamma distribution (2002)."""
-    shape: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d); freeze="shape" if it is known
+    shape: np.ndarray # (K,) for x of shape (n,), or (K, d) for (n, d); freeze="shape" if known
     scale: np.ndarray # like shape; the rate is 1 / scale. One number for either stands for all
     allowed = "above 0"
     constraints = {"shape": "positive", "scale": "positive"}
     discrete = False
 
     def __post_init__(self):
-        set_fields(self, **same_shape(shape=as_positive(self.shape, "shape", (0, 1, 2)), scale=as_positive(self.scale, "scale", (0, 1, 2))))
+        set_fields(self, **same_shape(shape=as_positive(self.shape, "shape", (0, 1, 2)),
+                                      scale=as_positive(self.scale, "scale", (0, 1, 2))))
 
     def inside(self, x): return x > 0
-    def expected(self): return np.stack([self.shape * self.scale, digamma(self.shape) + np.log(self.scale)], -1)
+    def expected(self): return np.stack([self.shape * self.scale, digamma(self.shape)
+                                         + np.log(self.scale)], -1)
     def mean_and_variance(self): return self.shape * self.scale, self.shape * self.scale**2
 
     def _sizes(self, k):
@@ -129,22 +135,26 @@ class Gamma(InverseGammaOfScale, Univariate):
     def total_shape(self): return (*self.shape.shape, 2)
 
     def maximise(self, stats, freeze=()) -> "Gamma":
-        """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's method.
+        """Mean and mean logarithm, matched: in closed form with a frozen shape, else by Newton's
+        method.
 
         `prior`: statistics to add.
-        Raises Degenerate for a component whose data vary by less than about one part in 10⁵: rounding would hide
-        its shape, and a normal distribution fits such data as well."""
+        Raises Degenerate for a component whose data vary by less than about one part in 10⁵:
+        rounding would hide its shape, and a normal distribution fits such data as well."""
         refuse_negative(stats.total[..., 0])
         mean, mean_log = np.moveaxis(divide(stats.total, stats.weight, signed=True), -1, 0)
-        if "shape" in freeze: return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
+        if "shape" in freeze:
+            return self if "scale" in freeze else Gamma(self.shape, mean / self.shape)
         if "scale" in freeze:
             ratio = mean_log - np.log(self.scale) # the shape is about the exponential of it
             far = np.argwhere(~((ratio < 709) & (ratio > -1e300)))
-            if far.size: raise Degenerate("has data so far from its frozen scale that its shape overflows", int(far[0][0]))
+            if far.size: raise Degenerate("has data so far from its frozen scale that its shape "
+                                          "overflows", int(far[0][0]))
             return Gamma(inverse_digamma(ratio), self.scale)
         spread = log_of(mean) - mean_log
         small = np.argwhere(~(spread > 2**15 * np.finfo(float).eps * (1 + np.abs(mean_log))))
-        if small.size: raise Degenerate("varies too little: its shape cannot be told from Σx and Σ log x; use Normal",
+        if small.size: raise Degenerate("varies too little: its shape cannot be told from Σx and Σ "
+                                        "log x; use Normal",
                                         int(small[0][0]))
         shape = gamma_shape(spread)
         return Gamma(shape, mean / shape)
@@ -156,7 +166,8 @@ class Gamma(InverseGammaOfScale, Univariate):
 # %% ../../nbs/inside_continuous.ipynb #42a600fa
 @dataclass(frozen=True, eq=False)
 class Uniform(Univariate):
-    """Anything between low and high, all alike: a home for outliers. Nothing is estimated but the weight.
+    """Anything between low and high, all alike: a home for outliers. Nothing is estimated but the
+    weight.
 
     Raises ValueError for a high that is not above low, and for an x outside every component
     or whose shape does not fit.
@@ -169,7 +180,8 @@ class Uniform(Univariate):
     discrete = False
 
     def __post_init__(self):
-        ends = same_shape(low=as_array(self.low, "low", ndim=(0, 1, 2)), high=as_array(self.high, "high", ndim=(0, 1, 2)))
+        ends = same_shape(low=as_array(self.low, "low", ndim=(0, 1, 2)),
+                          high=as_array(self.high, "high", ndim=(0, 1, 2)))
         require(ends["high"] > ends["low"], ends["high"], "high", "above low")
         set_fields(self, **ends)
 

@@ -30,7 +30,8 @@ def _share(stats): # total: (…, 2)
 class Bernoulli(Beta, Univariate):
     """K coins, or K products of d coins: x is 0 or 1.
 
-    Raises ValueError for a p outside [0, 1], and for an x that is not 0 or 1 or whose shape does not fit.
+    Raises ValueError for a p outside [0, 1], and for an x that is not 0 or 1 or whose shape does
+    not fit.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.3.3."""
     p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of a 1
     allowed = "0 or 1"
@@ -55,7 +56,9 @@ class Bernoulli(Beta, Univariate):
     def total_shape(self): return (*self.p.shape, 2)
 
     def maximise(self, stats, freeze=()) -> "Bernoulli":
-        "The share of heads. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
+        """The share of heads.
+
+        `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."""
         return self if "p" in freeze else Bernoulli(_share(stats))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
@@ -65,15 +68,17 @@ class Bernoulli(Beta, Univariate):
 # %% ../../nbs/04_families.ipynb #ae72090b
 @dataclass(frozen=True, eq=False)
 class Binomial(Beta, RoundsGiven):
-    """K coins tossed n times: x counts the heads. With n=None each row of x is (heads, tosses), with tosses of its own.
+    """K coins tossed n times: x counts the heads. With n=None each row of x is (heads, tosses),
+    with tosses of its own.
 
-    The tosses are given, not drawn: ℓ is that of the heads, and a row without a toss adds nothing to it.
+    The tosses are given, not drawn: ℓ is that of the heads, and a row without a toss adds nothing
+    to it.
     Raises ValueError for a p outside [0, 1], an n that is not a whole number from 1 to 10⁹
     (beyond, the logarithms of factorials lose their digits), n=None with a p of shape (K, d),
     and an x that is not a whole number from 0 to n or whose shape does not fit.
     Source: Do & Batzoglou, Nature Biotechnology 26 (2008), figure 1."""
-    n: np.ndarray # known: the tosses behind each x; one number, or (d,) for one a column; None: in the second column of x
-    p: np.ndarray # (K,) for x of shape (n,), with n=None (n, 2); or (K, d) for x of shape (n, d): probabilities of heads
+    n: np.ndarray # known: tosses behind each x, a number or (d,); None: in the second column of x
+    p: np.ndarray # (K,) for x of shape (n,), or (n, 2); (K, d) for (n, d): probabilities of heads
     constants = shared = ("n",)
     constraints = {"p": "probability"}
     discrete = counts = True
@@ -81,14 +86,17 @@ class Binomial(Beta, RoundsGiven):
     def __post_init__(self):
         p = as_probabilities(self.p, "p", ndim=(1, 2))
         if self.n is not None: set_fields(self, n=as_tosses(self.n, p))
-        elif p.ndim == 2: raise ValueError("n must be a number, or one for each column, where p has shape (K, d); n=None reads rows "
-                                           f"(heads, tosses), for a p of shape (K,); got a p of shape {p.shape}")
+        elif p.ndim == 2:
+            raise ValueError("n must be a number, or one for each column, where p has shape (K, d); "
+                             "n=None reads rows (heads, tosses), for a p of shape (K,); "
+                             f"got a p of shape {p.shape}")
         set_fields(self, p=p)
 
     def _sizes(self, k): return {"p": share_sizes(self.p[k], 1 if self.n is None else self.n)}
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
-        "log P(x_i | component k), with the binomial coefficient; −inf where p makes x_i impossible."
+        """log P(x_i | component k), with the binomial coefficient; −inf where p makes x_i
+        impossible."""
         heads, n = self._counts(x)
         choose = sum_columns(gammaln(n + 1) - gammaln(heads + 1) - gammaln(n - heads + 1))
         return choose[:, None] + (times(heads, log_of(self.p)) + times(n - heads, log_not(self.p)))
@@ -102,11 +110,14 @@ class Binomial(Beta, RoundsGiven):
     def total_shape(self): return (*self.p.shape, 2)
 
     def maximise(self, stats, freeze=()) -> "Binomial":
-        "Heads over tosses. `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."
+        """Heads over tosses.
+
+        `prior`: statistics to add; a Beta(a, b) prior adds a − 1 heads and b − 1 tails."""
         return self if "p" in freeze else Binomial(self.n, _share(stats))
 
-    def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K) or (n, K, d); with n=None (n, K, 2)
-        "The heads of n rounds of each component; with n=None of `totals` tosses, (n,) or one number, which stand beside them."
+    def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K), (n, K, d) or (n, K, 2)
+        """The heads of n rounds of each component; with n=None of `totals` tosses, (n,) or one
+        number, which stand beside them."""
         rng, totals = as_rng(rng), as_totals(totals, n, self)
         if totals is None: return rng.binomial(self.n, self.p, (n, *self.p.shape))
         tosses = np.repeat(totals[:, None], len(self.p), axis=1)
@@ -118,9 +129,10 @@ class Poisson(GammaOfCounts, Univariate):
     """Counts of rare events: x is 0, 1, 2, …
 
     Raises ValueError for a negative rate, and for an x that is not a whole number ≥ 0
-    or whose shape does not fit. For counts above 10⁹ the log-probability loses digits: log x! is too large.
+    or whose shape does not fit. For counts above 10⁹ the log-probability loses digits: log x! is
+    too large.
     Source: Hasselblad, J. Amer. Statist. Assoc. 64 (1969)."""
-    rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): expected counts, 0 or more
+    rate: np.ndarray # (K,) for x of shape (n,), or (K, d) for (n, d): expected counts, 0 or more
     allowed = "a whole number, 0 or more"
     constraints = {"rate": "positive"}
     discrete = counts = True
@@ -137,7 +149,8 @@ class Poisson(GammaOfCounts, Univariate):
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log P(x_i | component k); −inf where a rate of 0 makes x_i impossible."
-        return times(x, log_of(self.rate)) - sum_columns(self.rate) - sum_columns(gammaln(x + 1))[:, None]
+        return times(x, log_of(self.rate)) - sum_columns(self.rate) - sum_columns(gammaln(x
+            + 1))[:, None]
 
     @property
     def total_shape(self): return self.rate.shape
@@ -145,7 +158,8 @@ class Poisson(GammaOfCounts, Univariate):
     def maximise(self, stats, freeze=()) -> "Poisson":
         """The mean.
 
-        `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of a − 1 in b observations."""
+        `prior`: statistics to add; a Gamma(a, scale 1/b) prior adds a total of a − 1 in b
+        observations."""
         return self if "rate" in freeze else Poisson(divide(stats.total, stats.weight))
 
     def softened(self, pooled, share=0.1) -> "Poisson":
@@ -161,12 +175,13 @@ class Poisson(GammaOfCounts, Univariate):
 # %% ../../nbs/04_families.ipynb #ddfe68e3
 @dataclass(frozen=True, eq=False)
 class Geometric(BetaOfTrials, Univariate):
-    """Failures before the first success: x is 0, 1, 2, … (`scipy.stats.geom` counts the success too.)
+    """Failures before the first success: x is 0, 1, 2, … (`scipy.stats.geom` counts the success
+    too.)
 
     Raises ValueError for a p outside (0, 1], and for an x that is not a whole number ≥ 0
     or whose shape does not fit.
     Source: Johnson, Kemp & Kotz, Univariate Discrete Distributions (2005), section 5.2."""
-    p: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d): probabilities of success
+    p: np.ndarray # (K,) for x of shape (n,), or (K, d) for (n, d): probabilities of success
     allowed = "a whole number, 0 or more"
     constraints = {"p": "probability"}
     discrete = counts = True
@@ -191,7 +206,8 @@ class Geometric(BetaOfTrials, Univariate):
     def maximise(self, stats, freeze=()) -> "Geometric":
         """Successes over trials.
 
-        `prior`: statistics to add; a Beta(a, b) prior adds a total of b − 1 in a − 1 observations."""
+        `prior`: statistics to add; a Beta(a, b) prior adds a total of b − 1 in a − 1
+        observations."""
         return self if "p" in freeze else Geometric(1 / (1 + divide(stats.total, stats.weight)))
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)

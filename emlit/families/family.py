@@ -12,15 +12,17 @@ from inspect import isfunction, signature
 
 import numpy as np
 
+from .answers import Incomplete
 from .constraints import as_parameter, kinds, n_free, separate_moves
 from ..foundations.arrays import over_rows
 from ..foundations.errors import Degenerate, InvalidValue
-from ..foundations.reading import as_array, as_columns, as_rows, check_columns, others, require
+from ..foundations.reading import as_array, as_columns, as_rows, check_columns, require
 from ..foundations.statistics import Stats, with_prior
 
 # %% ../../nbs/inside_family.ipynb #3e2c3573
 @cache
-def _field_names(kind): return tuple(f.name for f in fields(kind)) # of a dataclass; asked in every step
+def _field_names(kind): return tuple(f.name
+                                     for f in fields(kind)) # of a dataclass; asked in every step
 
 # %% ../../nbs/inside_family.ipynb #5f203eb9
 def _one_draw(family): # (K,) or (K, d); None
@@ -29,7 +31,8 @@ def _one_draw(family): # (K,) or (K, d); None
     except NotImplementedError: return None
 
 def _same_densities(family, new, order, unsure):
-    "Do the components of `new` have the densities of those of `family`? Tried at one draw of each; without draws, only what is sure."
+    """Do the components of `new` have the densities of those of `family`? Tried at one draw of
+    each; without draws, only what is sure."""
     x = _one_draw(family)
     if x is None: return not unsure
     return np.allclose(new.log_prob(x[order]), family.log_prob(x[order])[:, order], rtol=1e-9)
@@ -42,129 +45,62 @@ def _typical(x, kind): # (n,) or (n, d) → a number, or (d,)
     with np.errstate(over="ignore"): spread = x.max(0) / 4 - x.min(0) / 4
     return np.where(spread > 0, spread, 1.0)
 
-# %% ../../nbs/inside_family.ipynb #e0a1b2c3
-class _Computed:
-    "What a family knows of how it is best computed. The defaults suit every family."
-    row_cost = 200 # multiplications that take as long as one density: mostly its exponential
-
-    def log_prob_read(self, x):
-        "`log_prob` of rows that `check` has read."
-        return self.log_prob(x)
-
-    def statistics_read(self, x, r):
-        "`statistics` of rows that `check` has read."
-        return self.statistics(x, r)
-
-    def kernel(self, weights, dtype=float, engine="numpy"): # (K,); float64 or float32; "numpy" or "numba"
-        """A fast E-step of a mixture of this block alone, kernel(x, w) → (ℓ, Stats, rows left to the exact way).
-
-        None, here or from the kernel, where there is none, or rounding would cost it too much."""
-        return None
-
-    def score_kernel(self, weights): # (K,)
-        """The same for scores, kernel(x, keep) → rows left to the exact way.
-
-        It calls keep(rows, log p, exponentials (K, b), what makes responsibilities of them), block by block."""
-        return None
-
-    def conditioning(self, weights, eps) -> float:
-        """What rounding may cost ℓ, in nats a row, beyond what the size of ℓ explains: nothing, as by default.
-
-        `weights`: (K,), or None where other blocks stand beside this one; `eps`: of the precision of the E-step."""
-        return 0.0
-
-# %% ../../nbs/inside_family.ipynb #f7dbb12b
-class _Incomplete(_Computed):
-    "What a family says of rows that are known in part."
-    def expected(self) -> np.ndarray: # like the totals of its Stats, for one observation of each component
-        "E[T(x)] under each component: what a missing number adds to the statistics."
-        raise TypeError(f"{type(self).__name__} does not read missing values; it must define expected(), "
-                        "E[T(x)] of one observation of each component")
-
-    def totals_of(self, columns) -> np.ndarray: # a mask of the last axis of its totals
-        "Which of its totals are those of the columns in this mask."
-        return columns
-
-    def statistics_given(self, x, r, seen) -> Stats: # x: (n, number of columns seen); r: (n, K); seen: (d,)
-        "Expected statistics, given what is seen: real ones where there are values, `expected` where there are none."
-        weight, each = r.sum(0), self.expected()
-        total = np.array((each.T * weight).T)
-        if seen.any(): total[:, self.totals_of(seen)] = self.marginal(seen).statistics(x, r).total
-        return Stats(weight, total)
-
-    def rest(self, given) -> "Family":
-        "The distribution of all columns but these, whatever the others hold."
-        return self.marginal(others(given, self.event_shape[0])) if len(given) else self
-
-    def conditional(self, columns, values) -> "Family":
-        "The distribution of the other columns, given these. Raises TypeError if the family does not say what that is."
-        rest = self.rest(columns)
-        if len(columns): raise TypeError(f"{type(self).__name__} does not define conditional(columns, values)")
-        return rest
-
-    def mean_and_variance(self) -> tuple: # like one observation of each component, (K,) or (K, d)
-        "Mean and variance of each column under each component."
-        raise TypeError(f"{type(self).__name__} has no means to fill in: draw values by rng, "
-                        "or define mean_and_variance()")
-
-    def means_given(self, x, given) -> np.ndarray: # x: (n, m), the columns `given`; → (n, K) or (n, K, d − m)
-        "E[x_other | x_given = x] under each component."
-        mean = self.conditional(given, None).mean_and_variance()[0]
-        return np.broadcast_to(mean, (len(x), *mean.shape))
-
-    def cov_given(self, given) -> np.ndarray: # (K, d − m, d − m)
-        "Covariances of the other columns, given these."
-        variance = self.conditional(given, None).mean_and_variance()[1]
-        return variance[..., None] * np.eye(variance.shape[-1])
-
-    def draws_given(self, x, given, rng) -> np.ndarray: # (n, K) or (n, K, d − m)
-        "A draw of the other columns under each component, for each row."
-        return self.conditional(given, None).sample(rng, len(x))
-
 # %% ../../nbs/inside_family.ipynb #38c0daba
-class _Declared(_Incomplete):
+class _Declared(Incomplete):
     "What a family knows of its parameters, constants and observations. A subclass declares it."
     constraints = {} # name of a parameter → its kind
     shared = None # names of fields; None: undeclared
     hidden = False
     exact = True # maximise returns the maximum, or climbs; False: what it returns maximises nothing
-    floor = None # the least variance or covariance that maximise keeps to, in families that have one
+    floor = None # the least variance or covariance, in families that have one
     counts = False # True: the totals of its Stats are counts
     multivariate = False # True: an observation is a row, never a number
-    quadratic = False # log_prob is a quadratic function of x, so that Q reads weight, mean and covariance of x alone
+    quadratic = False # True: log_prob is a quadratic function of x
     priors = () # names of arguments of Prior
     exact = True # False: `maximise` does not maximise Q, so that ℓ may fall
     floor = None # the lower bound of its variances, where it has one
 
     @property
-    def n_parameters(self) -> int: return sum(n_free(kind, self.parameters()[name]) for name, kind in kinds(self).items())
+    def n_parameters(self) -> int: return sum(n_free(kind, self.parameters()[name])
+                                              for name, kind in kinds(self).items())
 
     @property
     def event_shape(self) -> tuple:
-        "The shape of one observation: () or (d,). Raises TypeError if the family does not say it, and has no `sample`."
+        """The shape of one observation: () or (d,).
+
+        Raises TypeError if the family does not say it, and has no `sample`."""
         drawn = _one_draw(self)
         if drawn is not None: return drawn.shape[1:]
-        raise TypeError(f"{type(self).__name__} must say the shape of one observation, as it has no sample(rng, n): event_shape = () or (d,)")
+        raise TypeError(f"{type(self).__name__} must say the shape of one observation, as it has "
+                        "no sample(rng, n): event_shape = () or (d,)")
 
     def by_component(self) -> dict: # name → array, K rows each
         "The fields that have a row for each component, constants too: all but the `shared` ones."
-        values, K = self.parameters() | {name: getattr(self, name) for name in self.constants}, self.n_components
-        return {n: np.asarray(v) for n, v in values.items() if n not in (self.shared or ()) and np.shape(v)[:1] == (K,)}
+        values, K = self.parameters() | {name: getattr(self, name)
+                                         for name in self.constants}, self.n_components
+        return {n: np.asarray(v) for n, v in values.items() if n not in (self.shared or ())
+                and np.shape(v)[:1] == (K,)}
 
     def select(self, order) -> "Family":
         """The components numbered in `order`, in that order. What is `shared` stays.
 
-        If `shared` is not declared, the densities must agree at a draw of each component. Raises TypeError if they do not,
-        or if a constant may belong to components or not and the family has no `sample`."""
+        If `shared` is not declared, the densities must agree at a draw of each component. Raises
+        TypeError if they do not, or if a constant may belong to components or not and the family
+        has no `sample`."""
         rows, order = self.by_component(), np.asarray(order)
         new = self.replace({name: v[order] for name, v in rows.items()})
-        if self.shared is not None or np.array_equal(order, np.arange(self.n_components)): return new
-        if _same_densities(self, new, order, unsure=any(name in rows for name in self.constants)): return new
-        raise TypeError(f"{type(self).__name__} must say which fields all components share, such as shared = ('knots',), and shared = () for none; "
-                        f"with a row for each component in {', '.join(rows) or 'no field'}, select would change the densities, or cannot be checked")
+        if self.shared is not None or np.array_equal(order, np.arange(self.n_components)):
+            return new
+        if _same_densities(self, new, order, unsure=any(name in rows for name in self.constants)):
+            return new
+        raise TypeError(f"{type(self).__name__} must say which fields all components share, such "
+                        "as shared = ('knots',), and shared = () for none; "
+                        f"with a row for each component in {', '.join(rows) or 'no field'}, "
+                        "select would change the densities, or cannot be checked")
 
-    def with_rows(self, k, part) -> "Family": # k: a mask of components; part: a family of these alone
-        "A copy in which the parameters of the components k are those of `part`, and what is shared, too."
+    def with_rows(self, k, part) -> "Family": # k: a mask; part: a family of these components
+        """A copy in which the parameters of the components k are those of `part`, and what is
+        shared, too."""
         new, rows = part.parameters(), self.by_component()
         for name in new.keys() & rows.keys():
             value = np.array(rows[name], np.result_type(rows[name], new[name]))
@@ -173,45 +109,54 @@ class _Declared(_Incomplete):
         return self.replace(new)
 
     def tangent(self, name, k) -> tuple:
-        """How component k's row of a parameter can change (all of it, where it is shared; then k is None).
+        """How component k's row of a parameter can change (all of it, where it is shared; then k is
+        None).
 
-        Moves, (m, size of the row), each about as long as the smaller of the way to the border and one standard deviation,
-        and which m entries are free. None, as by default: `constraints` say where it can go, and trying, how far."""
+        Moves, (m, size of the row), each about as long as the smaller of the way to the border and
+        one standard deviation, and which m entries are free. None, as by default: `constraints` say
+        where it can go, and trying, how far."""
         sizes = self._sizes(k).get(name)
         return None if sizes is None else separate_moves(np.ravel(sizes))
 
-    def _sizes(self, k): return {} # name → how far each number of its row k can go, where all are independent
+    def _sizes(self, k): return {} # name → how far each number of its row k can go on its own
 
     def log_spread(self) -> np.ndarray: # (K,)
         "log σ_k, averaged over directions, of a family with standard deviations; nan for others."
         return np.full(self.n_components, np.nan)
 
     def column(self): # (K,), (K,)
-        "Means and standard deviations, where the components are normal densities of one number; None for others."
+        """Means and standard deviations, where the components are normal densities of one number;
+        None for others."""
 
     def add_prior(self, stats, frozen, **given):
         "The statistics and what the densities in `given`, arguments of Prior, add to them."
-        raise TypeError(f"{type(self).__name__} must define add_prior(stats, frozen, …) for the {', '.join(given)} of a Prior")
+        raise TypeError(f"{type(self).__name__} must define add_prior(stats, frozen, …) for the "
+                        f"{', '.join(given)} of a Prior")
 
     def log_prior(self, **given) -> float:
         "The log density of the parameters, up to a constant."
-        raise TypeError(f"{type(self).__name__} must define log_prior(…) for the {', '.join(given)} of a Prior")
+        raise TypeError(f"{type(self).__name__} must define log_prior(…) for the "
+                        f"{', '.join(given)} of a Prior")
 
 # %% ../../nbs/inside_family.ipynb #efc7124f
 class _Started(_Declared):
     "What a family says of how a run may begin."
     @classmethod
     def template(cls, x, K, **constants) -> "Family":
-        """A family with K components for data like x, which `statistics` may use for a start; its parameters mean nothing.
+        """A family with K components for data like x, which `statistics` may use for a start; its
+        parameters mean nothing.
 
-        By default a real parameter is the mean of the column, a positive one about its spread, and any other 0.5."""
+        By default a real parameter is the mean of the column, a positive one about its spread, and
+        any other 0.5."""
         x = as_array(x, "x", ndim=(2,) if cls.multivariate else (1, 2))
         names = [f.name for f in fields(cls) if f.name not in cls.constants]
         values = [_typical(x, cls.constraints.get(name)) for name in names]
-        return cls(**constants, **{n: np.broadcast_to(v, (K, *x.shape[1:])) for n, v in zip(names, values)})
+        return cls(**constants,
+                   **{n: np.broadcast_to(v, (K, *x.shape[1:])) for n, v in zip(names, values)})
 
     def points(self, x) -> np.ndarray: # (n,) or (n, d')
-        "The rows as a recipe for a start sees them: those that are near each other may come from one component."
+        """The rows as a recipe for a start sees them: those that are near each other may come from
+        one component."""
         return x
 
     def mended(self, x) -> np.ndarray:
@@ -219,14 +164,16 @@ class _Started(_Declared):
         return x
 
     def softened(self, pooled, share=0.1) -> "Family": # pooled(): the family fitted to all rows
-        "As a start: with probabilities moved a little towards those of all rows, since EM can never raise one of 0."
+        """As a start: with probabilities moved a little towards those of all rows, since EM can
+        never raise one of 0."""
         names = [n for n, kind in self.constraints.items() if kind in ("simplex", "probability")]
         if not names: return self
         own, other = self.parameters(), pooled().parameters()
         return self.replace({n: (1 - share) * own[n] + share * other[n] for n in names})
 
     def with_floor(self, x, sample_weight=None) -> "Family":
-        "The family with a floor under its variances, as the data suggest, unless it has one: itself, as by default."
+        """The family with a floor under its variances, as the data suggest, unless it has one:
+        itself, as by default."""
         return self
 
 # %% ../../nbs/inside_family.ipynb #9f1d33d5
@@ -250,8 +197,8 @@ def _maximises(raw):
         if not own: stats = self._posterior(stats, prior)
         try: return raw(self, stats, names, **given)
         except InvalidValue as error: raise self._without_estimate(error) from None
-    maximise.__doc__, maximise.__qualname__, maximise.__module__ = raw.__doc__, raw.__qualname__, raw.__module__
-    maximise.__annotations__ = raw.__annotations__
+    for name in ("__doc__", "__qualname__", "__module__", "__annotations__"):
+        setattr(maximise, name, getattr(raw, name))
     return maximise
 
 # %% ../../nbs/inside_family.ipynb #78c052bc
@@ -272,13 +219,15 @@ class _Template(_Started):
     def __post_init__(self):
         for name in _field_names(type(self)):
             kind = self.constraints.get(name)
-            if kind is None and name in self.constants and not isinstance(getattr(self, name), np.ndarray): continue
+            if kind is None and name in self.constants and not isinstance(getattr(self, name),
+                np.ndarray): continue
             object.__setattr__(self, name, as_parameter(getattr(self, name), name, kind))
 
     def check(self, x) -> np.ndarray:
         """Read observations, or say what is wrong with them.
 
-        A column (n, 1) is read as (n,), and (n,) as a column, as the family's `event_shape` asks."""
+        A column (n, 1) is read as (n,), and (n,) as a column, as the family's `event_shape`
+        asks."""
         x = as_array(x, "x", ndim=(1, 2))
         if type(self).event_shape is not Family.event_shape: x = as_rows(x, self.event_shape)
         elif x.shape[1:] == (1,) and np.ndim(_one_draw(self)) == 1: x = x[:, 0]
@@ -289,48 +238,56 @@ class _Template(_Started):
         "Read x, and responsibilities r of shape (n, K)."
         x, r = self.check(x) if len(x) else np.asarray(x), np.asarray(r, float)
         if r.shape != (len(x), self.n_components):
-            raise ValueError(f"r must have shape (n, K) = {(len(x), self.n_components)}; got {r.shape}")
+            raise ValueError(f"r must have shape (n, K) = {(len(x), self.n_components)}; got "
+                             f"{r.shape}")
         return x, r
 
     def _names(self, freeze) -> set:
         "Read the names of frozen parameters, one or several. Raises ValueError for any other name."
         names, own = {freeze} if isinstance(freeze, str) else set(freeze), self.parameters()
         for name in names - set(own):
-            raise ValueError(f"freeze must name parameters of {type(self).__name__} ({', '.join(own) or 'it has none'}); "
+            raise ValueError(f"freeze must name parameters of {type(self).__name__} "
+                             f"({', '.join(own) or 'it has none'}); "
                              f"got {name!r}")
         return names
 
     def _posterior(self, stats, prior):
-        "The statistics, with those of the prior; checked, where the family says what shapes they have."
-        if self.total_shape is not None: return with_prior(stats, prior, self.total_shape, self.square_shape)
+        """The statistics, with those of the prior; checked, where the family says what shapes they
+        have."""
+        if self.total_shape is not None:
+            return with_prior(stats, prior, self.total_shape, self.square_shape)
         return stats if prior is None else stats + prior
 
     def _without_estimate(self, error):
-        "What to raise where `maximise` has made parameters that cannot be: Degenerate, if the base class has read them."
+        """What to raise where `maximise` has made parameters that cannot be: Degenerate, if the
+        base class has read them."""
         if type(self).__post_init__ is not Family.__post_init__: return error
         return Degenerate(f"has no estimate: {error}", error.row)
 
 # %% ../../nbs/inside_family.ipynb #4e76b91d
 class Family(_Template):
-    """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first axis.
+    """K distributions of one kind. A subclass is a frozen dataclass whose arrays have K as first
+    axis.
 
-    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=())` and `sample(rng, n)`, which are given what has
-    been read already: rows of the right shape, in the support; r of shape (n, K); the names of parameters, as a set. Its own
-    parameters, which may be given as lists, are read as `constraints` say, and cannot be written to.
-    Fields named in `constants` are not parameters.
-    One whose support is limited defines `supports` too, and says in words what is `allowed`.
-    What else it knows of itself it declares in class attributes, and nobody else guesses:
+    It defines `log_prob(x)`, `statistics(x, r)`, `maximise(stats, freeze=())` and `sample(rng, n)`,
+    which are given what has been read already: rows of the right shape, in the support; r of shape
+    (n, K); the names of parameters, as a set. Its own parameters, which may be given as lists, are
+    read as `constraints` say, and cannot be written to. Fields named in `constants` are not
+    parameters. One whose support is limited defines `supports` too, and says in words what is
+    `allowed`. What else it knows of itself it declares in class attributes, and nobody else
+    guesses:
 
-    - `constraints`: {parameter: kind}, where the kinds are "simplex" (the last axis sums to 1), "positive", "probability"
-      (in [0, 1]), "covariance" (the last two axes are symmetric, positive definite matrices) and "real" (any number).
-      `n_parameters` and `standard_errors` go by it.
-    - `shared`: fields that all components have in common, constants too. All others have a row for each component,
-      which `select` picks. Undeclared, a field is shared if its first axis is not K.
+    - `constraints`: {parameter: kind}, where the kinds are "simplex" (the last axis sums to 1),
+    "positive", "probability" (in [0, 1]), "covariance" (the last two axes are symmetric, positive
+    definite matrices) and "real" (any number). `n_parameters` and `standard_errors` go by it.
+    - `shared`: fields that all components have in common, constants too. All others have a row for
+    each component, which `select` picks. Undeclared, a field is shared if its first axis is not K.
     - `event_shape`: the shape of one observation, () or (d,). Undeclared, it is that of a draw.
     - `hidden`: True if `maximise` climbs only, since the family has hidden variables of its own.
     - `priors`: the arguments of a `Prior` that it understands, by `add_prior` and `log_prior`.
     - `exact`: False if `maximise` returns no maximum, as where something is added to the variances.
-    - `counts`: True if the totals of its statistics are counts; `multivariate`: True if it never draws numbers."""
+    - `counts`: True if the totals of its statistics are counts; `multivariate`: True if it never
+    draws numbers."""
     constants = () # fields that are known, not estimated
     allowed = "in the support of the family" # what x must be, for messages
     discrete = None # True: log_prob gives probabilities; False: densities; None: not said
@@ -339,7 +296,8 @@ class Family(_Template):
 
     def parameters(self) -> dict: # name → array, K rows each
         "The parameters by name, without the constants."
-        return {name: getattr(self, name) for name in _field_names(type(self)) if name not in self.constants}
+        return {name: getattr(self, name) for name in _field_names(type(self))
+                if name not in self.constants}
 
     def replace(self, changes: dict):
         "A copy with other values for the parameters named in `changes`."
@@ -359,22 +317,29 @@ class Family(_Template):
         return np.ones(len(x), bool)
 
     def totals(self, x): # (n,) or None
-        "The totals of the rows, where each has its own; NaN where one is not known. None for other families."
+        """The totals of the rows, where each has its own; NaN where one is not known.
+
+        None for other families."""
 
     def sized(self, x) -> "Family":
-        "The family with the largest total of the rows as its known one, where each row has its own: what one row may tell."
+        """The family with the largest total of the rows as its known one, where each row has its
+        own: what one row may tell."""
         return self
 
     def marginal(self, columns) -> "Family":
-        "The distribution of these columns alone. Raises TypeError if the family does not say what that is."
+        """The distribution of these columns alone.
+
+        Raises TypeError if the family does not say what that is."""
         raise TypeError(f"{type(self).__name__} does not define marginal(columns)")
 
     def guarded(self) -> np.ndarray: # (K,)
-        "True for each component that sits on the floor of its variances, in families that have one."
+        """True for each component that sits on the floor of its variances, in families that have
+        one."""
         return np.zeros(self.n_components, bool)
 
     def __repr__(self): # constants that are None or 0, as by default, are left out
-        unset = lambda f: f.default in (None, 0.0) and np.array_equal(getattr(self, f.name), f.default)
+        unset = lambda f: f.default in (None, 0.0) and np.array_equal(getattr(self, f.name),
+            f.default)
         shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if not unset(f)]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -389,12 +354,14 @@ class Family(_Template):
 def _width(shape, family):
     "The number d of columns. Raises ValueError for parameters of shape (K,): x is one column then."
     if len(shape) == 2: return shape[1]
-    raise InvalidValue("x", f"must have columns; {type(family).__name__} has parameters of shape {shape}, for x of shape (n,)")
+    raise InvalidValue("x", f"must have columns; {type(family).__name__} has parameters of shape "
+                            f"{shape}, for x of shape (n,)")
 
 # %% ../../nbs/inside_family.ipynb #8e30e6e5
 class Univariate(Family):
     """K distributions of a number: parameters have shape (K,), x has shape (n,).
-    Or K products of d of them, one for each column: parameters have shape (K, d), x has shape (n, d).
+    Or K products of d of them, one for each column: parameters have shape (K, d), x has shape (n,
+    d).
 
     A subclass says by `inside` which numbers are possible."""
     allowed = "finite"
@@ -408,7 +375,9 @@ class Univariate(Family):
         return check_columns(as_array(x, "x", ndim=(1, 2)), (self.n_components, *self.event_shape))
 
     def supports(self, x) -> np.ndarray: # (n,)
-        "True where all numbers of an observation are possible. Raises ValueError for another number of columns."
+        """True where all numbers of an observation are possible.
+
+        Raises ValueError for another number of columns."""
         x = self.read(x)
         return self.inside(x).reshape(len(x), -1).all(1)
 
@@ -428,7 +397,8 @@ class Univariate(Family):
         return max((np.shape(getattr(self, f.name)) for f in fields(self)), key=len)[1:]
 
     @property
-    def _d(self): return _width(max((np.shape(getattr(self, f.name)) for f in fields(self)), key=len), self)
+    def _d(self): return _width(max((np.shape(getattr(self, f.name)) for f in fields(self)),
+                                    key=len), self)
 
     def conditional(self, columns, values):
         "The same family for the other columns: they are independent of these."
@@ -438,4 +408,5 @@ class Univariate(Family):
         "The same family for these columns alone: the others are left out."
         columns = as_columns(columns, self._d)
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: v[..., columns] for name, v in values.items() if np.shape(v)[-1:] == (self._d,)})
+        return replace(self, **{name: v[..., columns] for name, v in values.items()
+                                if np.shape(v)[-1:] == (self._d,)})

@@ -25,19 +25,22 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
     """The bell curve. Its second parameter is the standard deviation, not the variance.
 
     Raises ValueError for a std that is not above 0, and for an x that is not finite
-    or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150 in size.
-    With a `floor`, the M-step keeps every variance at or above it (see "A floor under the variances").
+    or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150 in
+    size. With a `floor`, the M-step keeps every variance at or above it (see "A floor under the
+    variances").
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2."""
     mean: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d)
     std: np.ndarray  # like mean: standard deviations; one number for either stands for all
-    floor: np.ndarray = None # known: the least variance; one number, or (d,) for one a column; None: no floor
+    floor: np.ndarray = None # known: the least variance, a number or (d,); None: no floor
     constants = shared = ("floor",)
     constraints = {"mean": "real", "std": "positive"}
     discrete = False
 
     def __post_init__(self):
-        set_fields(self, **same_shape(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)), std=as_positive(self.std, "std", (0, 1, 2))))
-        if self.floor is not None: set_fields(self, floor=as_floor(self.floor, (), self.mean.shape[1:]))
+        set_fields(self, **same_shape(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)),
+                                      std=as_positive(self.std, "std", (0, 1, 2))))
+        if self.floor is not None: set_fields(self,
+                                              floor=as_floor(self.floor, (), self.mean.shape[1:]))
 
     @property
     def quadratic(self) -> bool: return defines(Normal, type(self), "log_prob", "statistics")
@@ -53,15 +56,20 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         "The covariance matrices, (K, d, d)."
         return self.variances()[..., None] * np.eye(self.std[0].size)
 
-    def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
+    def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std,
+                                                                 (len(self.std),
+                                                                  -1))).mean(1) # (K,)
     def mean_and_variance(self): return self.mean, self.std**2
 
     def column(self): # (K,), (K,)
-        return (self.mean.ravel(), self.std.ravel()) if self.quadratic and self.mean.size == len(self.mean) else None
+        if not (self.quadratic and self.mean.size == len(self.mean)): return None
+        return self.mean.ravel(), self.std.ravel()
 
     def with_floor(self, x, sample_weight=None):
         "With the floor of `scale_floor`, unless it has one."
-        return self if self.floor is not None else replace(self, floor=scale_floor(x, "diag", sample_weight))
+        return self if self.floor is not None else replace(self,
+                                                           floor=scale_floor(x, "diag",
+                                                               sample_weight))
 
     def statistics_given(self, x, r, seen): # a missing number has the expected square σ² about μ
         weight, mean = r.sum(0), self.mean
@@ -71,7 +79,8 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
             total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
         return Moments(weight, total, square, origin)
 
-    def read(self, x): return check_columns(refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)
+    def read(self, x): return check_columns(refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)),
+                                            self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -89,16 +98,20 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
     def square_shape(self): return self.mean.shape
 
     def maximise(self, stats, freeze=()) -> "Normal":
-        """The mean, and the root of the mean square about it (about the frozen mean, if that is frozen).
+        """The mean, and the root of the mean square about it (about the frozen mean, if that is
+        frozen).
 
         `prior`: Moments to add, such as those of data seen earlier.
-        Raises Degenerate for a component without data and, without a floor, for one whose data are all one value."""
-        mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight, signed=True)
+        Raises Degenerate for a component without data and, without a floor, for one whose data are
+        all one value."""
+        mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight,
+            signed=True)
         if "std" in freeze: return self._with(mean=mean)
         variance = divide(stats.about(mean).square, stats.weight, signed=True)
         std = np.sqrt(np.maximum(variance, 0 if self.floor is None else self.floor))
         if self.floor is None:
-            refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152))) # below, squares underflow
+            # below, squares underflow
+            refuse_collapse(~(std > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)))
         return self._with(mean=mean, std=as_array(std, "std"))
 
     def guarded(self) -> np.ndarray: # (K,)

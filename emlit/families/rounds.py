@@ -24,16 +24,14 @@ def as_totals(totals, n, family): # → (n,), or None where the family knows its
         if totals is None: return None
         raise TypeError(f"totals must be None for {name}, unless its n is None: no row has a total "
                         "of its own")
-    if totals is None:
-        raise TypeError(f"sample needs totals for {name} with n=None: how many tosses or throws "
-                        "there are "
-                        "behind each row, one number or (n,), such as totals=10")
+    if totals is None: raise TypeError(f"sample needs totals for {name} with n=None: how many "
+                                       "tosses or throws there are "
+                                       "behind each row, one number or (n,), such as totals=10")
     array = as_array(totals, "totals", ndim=(0, 1))
     require((array >= 0) & (array == np.floor(array)) & (array <= 10**9), array, "totals",
             "a whole number from 0 to 10**9")
-    if array.ndim and len(array) != n:
-        raise ValueError(f"totals must be one number, or one for each of the {n} rows; got "
-                         f"{len(array)}")
+    if array.ndim and len(array) != n: raise ValueError(f"totals must be one number, or one for "
+                                                        f"each of the {n} rows; got {len(array)}")
     return np.repeat(array.astype(int), n) if array.ndim == 0 else array.astype(int)
 
 # %% ../../nbs/inside_rounds.ipynb #8e6d7f9f
@@ -83,13 +81,13 @@ class Rounds(Univariate):
         x = as_array(x, "x", ndim=(1, 2))
         if x.shape[1:] == (2,): return x
         raise InvalidValue("x",
-                           "must have shape (n, 2), each row (heads, tosses), for a Binomial with "
-                           f"n=None; got {x.shape}")
+                           "must have shape (n, 2), each row (heads, tosses), for a Binomial "
+                           f"with n=None; got {x.shape}")
 
     def inside(self, x): # like x; with n=None (n,)
         if self.n is not None: return (x >= 0) & (x <= self.n) & (x == np.floor(x))
-        return ((x[:, 0] >= 0) & (x[:, 0] <= x[:, 1]) & (x[:, 1] <= 10**9)
-                & (x == np.floor(x)).all(1))
+        heads, tosses = x.T
+        return (heads >= 0) & (heads <= tosses) & (tosses <= 10**9) & (x == np.floor(x)).all(1)
 
     def _counts(self, x): return (x, self.n) if self.n is not None else x.T # heads and tosses
     def totals(self, x): return x[:, 1] if self.n is None else None
@@ -108,8 +106,8 @@ class Rounds(Univariate):
         if columns == [0, 1]: return self
         if columns == [1]: return TotalsAlone(self.n_components)
         raise InvalidValue("x",
-                           "must hold the tosses of every row, for a Binomial with n=None: heads "
-                           "alone have no probability")
+                           "must hold the tosses of every row, for a Binomial with n=None: "
+                           "heads alone have no probability")
 
     def expected(self): return np.stack([self.n * self.p, self.n * (1 - self.p)], -1)
     def mean_and_variance(self): return self.n * self.p, self.n * self.p * (1 - self.p)
@@ -136,8 +134,8 @@ class RoundsGiven(Rounds):
 
     def conditional(self, columns, values):
         "With n=None: the heads of so many tosses."
-        return (super().conditional(columns, values) if self.n is not None
-                else replace(self, n=values, p=self.p[:, None]))
+        return super().conditional(columns, values) if self.n is not None else replace(self,
+            n=values, p=self.p[:, None])
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)

@@ -17,7 +17,8 @@ from .rounds import as_totals, grows
 from ..foundations.arrays import frozen_array, log_of, over_rows, set_fields, times
 from ..foundations.lazy import gammaln
 from ..foundations.errors import InvalidValue
-from ..foundations.reading import as_array, as_columns, as_count, as_distribution, as_rng, check_columns, require
+from ..foundations.reading import (as_array, as_columns, as_count, as_distribution, as_rng,
+                                       check_columns, require)
 from ..foundations.statistics import Stats, divide, proportions, refuse_negative
 
 # %% ../../nbs/inside_tables.ipynb #3b68eb5d
@@ -30,7 +31,8 @@ def _holds_tables(p):
 def _as_tables(p):
     "Read the p of a Categorical: a table (K, C), or a tuple of tables (K, C_j)."
     if not _holds_tables(p): return frozen_array(as_distribution(p, "p", ndim=(2,)))
-    tables = tuple(frozen_array(as_distribution(table, f"p[{j}]", ndim=(2,))) for j, table in enumerate(p))
+    tables = tuple(frozen_array(as_distribution(table, f"p[{j}]", ndim=(2,)))
+                   for j, table in enumerate(p))
     rows = [len(table) for table in tables]
     if len(set(rows)) > 1:
         raise ValueError(f"p must have one row for each component in every table; got {rows} rows")
@@ -41,8 +43,10 @@ def _even(x, K):
     "Even probabilities of the categories 0 … max(x), for each column."
     if x.ndim == 2: return [_even(column, K) for column in x.T]
     size = max(int(x.max()) + 1, 1)
-    if size > 10**6: raise InvalidValue("x", f"must hold categories below 10**6; got {x.max():.16g}: number those that occur from 0 first, "
-                                      "such as by numpy.unique(x, return_inverse=True), or let MixtureModel('categorical') do it")
+    if size > 10**6:
+        advice = ("number those that occur from 0 first, such as by numpy.unique(x, "
+                  "return_inverse=True), or let MixtureModel('categorical') do it")
+        raise InvalidValue("x", f"must hold categories below 10**6; got {x.max():.16g}: {advice}")
     return np.full((K, size), 1 / size)
 
 # %% ../../nbs/inside_tables.ipynb #edf1cd5c
@@ -57,12 +61,14 @@ class _Tables(Dirichlet, Univariate):
     event_shape = property(lambda self: (len(self.p),) if isinstance(self.p, tuple) else ())
     @property
     def allowed(self):
-        return f"a category from 0 to {(self.sizes if isinstance(self.p, tuple) else self.sizes[0]) - 1}"
+        sizes = self.sizes if isinstance(self.p, tuple) else self.sizes[0]
+        return f"a category from 0 to {sizes - 1}"
 
     @property
     def _d(self):
         if isinstance(self.p, tuple): return len(self.p)
-        raise InvalidValue("x", "must have columns; Categorical has one table p, for x of shape (n,)")
+        raise InvalidValue("x",
+                           "must have columns; Categorical has one table p, for x of shape (n,)")
 
     def marginal(self, columns):
         "The same family for these columns alone: the others are left out."
@@ -70,7 +76,8 @@ class _Tables(Dirichlet, Univariate):
 
     def tangent(self, name, k):
         "The moves of each column's probabilities."
-        return side_by_side([simplex_moves(table[k]) for table in self._tables], self.sizes) if name == "p" else None
+        if name != "p": return None
+        return side_by_side([simplex_moves(table[k]) for table in self._tables], self.sizes)
 
     def _split(self, table): return np.split(table, np.cumsum(self.sizes)[:-1], axis=1)
 
@@ -91,9 +98,11 @@ class _Tables(Dirichlet, Univariate):
 # %% ../../nbs/inside_tables.ipynb #4336be28
 @dataclass(frozen=True, eq=False)
 class Categorical(_Tables):
-    """K dice: x is a category, 0 … C − 1. Or K products of d dice, one a column (latent class analysis).
+    """K dice: x is a category, 0 … C − 1. Or K products of d dice, one a column (latent class
+    analysis).
 
-    A category with probability 0 under every component, such as an unused code, does not count in `n_parameters`.
+    A category with probability 0 under every component, such as an unused code, does not count in
+    `n_parameters`.
     Raises ValueError for a p whose rows are not distributions, and for an x that is not a category
     or whose shape does not fit.
     Source: Lazarsfeld & Henry, Latent Structure Analysis (1968); Goodman, Biometrika 61 (1974)."""
@@ -105,7 +114,8 @@ class Categorical(_Tables):
 
     @property
     def n_parameters(self) -> int: # a category that no component can show is no parameter
-        return self.n_components * sum(int(np.count_nonzero(table.any(axis=0))) - 1 for table in self._tables)
+        return self.n_components * sum(int(np.count_nonzero(table.any(axis=0))) - 1
+                                       for table in self._tables)
     def parameters(self) -> dict: # p: (K, ΣC_j), the tables side by side
         "The parameters by name."
         return {"p": frozen_array(np.concatenate(self._tables, axis=1))}
@@ -117,7 +127,8 @@ class Categorical(_Tables):
         return super().replace(changes)
 
     def __eq__(self, other):
-        return (type(self) is type(other) and type(self.p) is type(other.p) and len(self.p) == len(other.p)
+        return (type(self) is type(other) and type(self.p) is type(other.p)
+                and len(self.p) == len(other.p)
                 and all(map(np.array_equal, self._tables, other._tables)))
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
@@ -126,16 +137,20 @@ class Categorical(_Tables):
         return sum(log_of(table.T)[column] for table, column in zip(self._tables, columns))
 
     def statistics(self, x, r) -> Stats: # total: (K, ΣC_j)
-        "Expected counts of every category, column after column, given responsibilities r of shape (n, K)."
+        """Expected counts of every category, column after column, given responsibilities r of shape
+        (n, K)."""
         columns = x.astype(int).reshape(len(x), len(self.sizes)).T
-        counts = [[np.bincount(column, w, C) for w in r.T] for column, C in zip(columns, self.sizes)]
+        counts = [[np.bincount(column, w, C) for w in r.T]
+                  for column, C in zip(columns, self.sizes)]
         return Stats(r.sum(0), np.concatenate(counts, axis=1))
 
     @property
     def total_shape(self): return self.parameters()["p"].shape
 
     def maximise(self, stats, freeze=()) -> "Categorical":
-        "The shares of the categories. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
+        """The shares of the categories.
+
+        `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."""
         if "p" in freeze: return self
         refuse_negative(stats.total)
         tables = [divide(counts, counts.sum(1)) for counts in self._split(stats.total)]
@@ -144,7 +159,8 @@ class Categorical(_Tables):
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n throws of each component."
         u = as_rng(rng).random((n, self.n_components, len(self.sizes)))
-        drawn = np.stack([(u[..., j, None] >= (table.cumsum(1) / table.sum(1, keepdims=True))[:, :-1]).sum(-1)
+        drawn = np.stack([(u[..., j, None] >= (table.cumsum(1) / table.sum(1,
+            keepdims=True))[:, :-1]).sum(-1)
                           for j, table in enumerate(self._tables)], -1)
         return drawn if isinstance(self.p, tuple) else drawn[..., 0]
 
@@ -157,7 +173,8 @@ def _as_throws(n):
 
 # %% ../../nbs/inside_tables.ipynb #5e682825
 class _Throws(Dirichlet, Family):
-    "How a Multinomial reads x, and what it knows of its counts; with n=None each row has a sum of its own."
+    """How a Multinomial reads x, and what it knows of its counts; with n=None each row has a sum of
+    its own."""
     @property
     def needs_totals(self): return self.n is None
     @property
@@ -172,7 +189,8 @@ class _Throws(Dirichlet, Family):
     def read(self, x): return check_columns(as_array(x, "x", ndim=(1, 2)), self.p.shape)
     def inside(self, x): return (x >= 0) & (x == np.floor(x))
     def totals(self, x): return x.sum(1) if self.n is None else None
-    def sized(self, x): return replace(self, n=int(x.sum(1).max(initial=1))) if self.n is None else self
+    def sized(self, x):
+        return replace(self, n=int(x.sum(1).max(initial=1))) if self.n is None else self
     def points(self, x): return proportions(x, x.sum(1)) if self.n is None else x
 
     def supports(self, x) -> np.ndarray: # (n,)
@@ -186,17 +204,22 @@ class _Throws(Dirichlet, Family):
         x = self.read(x)
         require(self.inside(x), x, "x", "a whole number, 0 or more")
         wrong = np.flatnonzero(~self.supports(x))
-        if wrong.size:
-            more = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
-            raise InvalidValue("x", f"must sum to {'at most 10**9' if self.n is None else f'n = {self.n}'} in each row; "
-                             f"{{name}}[{wrong[0]}] sums to {x[wrong[0]].sum():g}{more}", int(wrong[0]))
+        if wrong.size: raise self._wrong_sum(x, wrong)
         return x
 
+    def _wrong_sum(self, x, wrong):
+        total = "at most 10**9" if self.n is None else f"n = {self.n}"
+        more = f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
+        place = f"{{name}}[{wrong[0]}] sums to {x[wrong[0]].sum():g}{more}"
+        return InvalidValue("x", f"must sum to {total} in each row; {place}", int(wrong[0]))
+
     def marginal(self, columns):
-        "With n=None, the counts of these faces alone, given their own sum. Raises TypeError with a known n."
+        """With n=None, the counts of these faces alone, given their own sum.
+
+        Raises TypeError with a known n."""
         if self.n is not None: return super().marginal(columns)
         p = self.p[:, as_columns(columns, self.p.shape[1])]
-        total = p.sum(1, keepdims=True) # 0 where a component has none of these faces: then it has none of any
+        total = p.sum(1, keepdims=True) # 0 where a component has none of these faces
         return self._with(p=p / np.where(total > 0, total, 1))
 
     @classmethod
@@ -206,7 +229,8 @@ class _Throws(Dirichlet, Family):
 
 # %% ../../nbs/inside_tables.ipynb #841257d1
 def _per_counted(p, seen): # (K, C), (C,)
-    "How often each other face comes up for one throw that was counted; 0 for a component that has no such throws."
+    """How often each other face comes up for one throw that was counted; 0 for a component that has
+    no such throws."""
     counted = p[:, seen].sum(1, keepdims=True)
     return p[:, ~seen] / np.where(counted > 0, counted, np.inf)
 
@@ -222,20 +246,23 @@ class _ThrowsGiven(_Throws):
         return Stats(r.sum(0), total)
 
     def conditional(self, columns, values):
-        raise TypeError("Multinomial does not define conditional: of the throws that were not counted there may be any number")
+        raise TypeError("Multinomial does not define conditional: of the throws that were not "
+                        "counted there may be any number")
 
     def _rates(self, given): return _per_counted(self.p, np.isin(np.arange(self.p.shape[1]), given))
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)
-        if not len(given): raise InvalidValue("x", "must hold at least one count in every row that is to be filled in")
+        if not len(given):
+            raise InvalidValue("x",
+                               "must hold at least one count in every row that is to be filled in")
         return x.sum(1)[:, None, None] * self._rates(given)
 
     def cov_given(self, given):
         if self.n is not None: return super().cov_given(given)
         raise grows(self)
 
-    def draws_given(self, x, given, rng): # the negative multinomial, as Poisson counts of gamma rates
+    def draws_given(self, x, given, rng): # the negative multinomial: Poisson counts of gamma rates
         if self.n is not None: return super().draws_given(x, given, rng)
         self.means_given(x, given) # which refuses rows without a count
         return rng.poisson(rng.standard_gamma(x.sum(1))[:, None, None] * self._rates(given))
@@ -243,12 +270,14 @@ class _ThrowsGiven(_Throws):
 # %% ../../nbs/inside_tables.ipynb #26fe9e97
 @dataclass(frozen=True, eq=False)
 class Multinomial(_ThrowsGiven):
-    """K dice thrown n times: x counts how often each of C faces came up. With n=None each row has a sum of its own.
+    """K dice thrown n times: x counts how often each of C faces came up. With n=None each row has a
+    sum of its own.
 
-    With n=None the sum is given, not drawn, and a row of zeros adds nothing to ℓ. (Where counts are missing, what
-    is given is the sum of those that are there: among themselves, they are multinomial again.)
-    Raises ValueError for a p whose rows are not distributions, and for an x whose rows are not C counts
-    with the sum n, or an n above 10⁹; TypeError for an n that is not a whole number.
+    With n=None the sum is given, not drawn, and a row of zeros adds nothing to ℓ. (Where counts are
+    missing, what is given is the sum of those that are there: among themselves, they are
+    multinomial again.)
+    Raises ValueError for a p whose rows are not distributions, and for an x whose rows are not C
+    counts with the sum n, or an n above 10⁹; TypeError for an n that is not a whole number.
     Source: McLachlan & Peel, Finite Mixture Models (2000)."""
     n: int        # known: the throws behind each row of x; None: the sum of each row
     p: np.ndarray # (K, C) for x of shape (n, C): probabilities of the faces
@@ -261,7 +290,8 @@ class Multinomial(_ThrowsGiven):
         set_fields(self, p=as_distribution(self.p, "p", ndim=(2,)))
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
-        "log P(x_i | component k), with the multinomial coefficient; −inf where p makes x_i impossible."
+        """log P(x_i | component k), with the multinomial coefficient; −inf where p makes x_i
+        impossible."""
         n = x.sum(1) if self.n is None else self.n
         return (gammaln(n + 1) - gammaln(x + 1).sum(1))[:, None] + times(x, log_of(self.p))
 
@@ -273,13 +303,16 @@ class Multinomial(_ThrowsGiven):
     def total_shape(self): return self.p.shape
 
     def maximise(self, stats, freeze=()) -> "Multinomial":
-        "The shares of the faces. `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."
+        """The shares of the faces.
+
+        `prior`: statistics to add; a Dirichlet(α) prior adds α − 1 to the counts."""
         counts = stats.total
         refuse_negative(counts)
         return self if "p" in freeze else Multinomial(self.n, divide(counts, counts.sum(1)))
 
     def sample(self, rng, n, totals=None) -> np.ndarray: # (n, K, C)
-        "The counts of n rounds of each component; with n=None of `totals` throws, (n,) or one number."
+        """The counts of n rounds of each component; with n=None of `totals` throws, (n,) or one
+        number."""
         rng, totals = as_rng(rng), as_totals(totals, n, self)
         if totals is None: return rng.multinomial(self.n, self.p, (n, len(self.p)))
         return rng.multinomial(totals[:, None], self.p)

@@ -21,8 +21,8 @@ def calm(function):
     return quiet
 
 # %% ../../nbs/inside_arrays.ipynb #53725f8d
-# multiplications in a product of matrices, and numbers of a matrix times a vector, that BLAS leaves
-# to one thread
+# what BLAS leaves to one thread: multiplications in a product of matrices,
+# and numbers of a matrix times a vector
 ALONE = 2**18, 9_000
 
 @cache
@@ -38,8 +38,8 @@ def cuts(n, most, usual=np.inf): # usual: the longest, where there are several
     long they are."""
     if n <= most: return [(0, 1, n)]
     least = -(-n // min(most, usual))
-    # nothing is left, and each begins with a line of the cache
-    number = next((T for T in range(least, 2 * least + 2) if n % (8 * T) == 0), None)
+    number = next((T for T in range(least, 2 * least + 2) if n % (8 * T) == 0),
+                  None) # nothing is left, and each begins with a line of the cache
     length = n // number if number else max(min(most, usual) // 8 * 8, 8)
     number = n // length
     return [(0, number, length)] + [(number * length, 1, n % length)] * (n % length > 0)
@@ -75,8 +75,8 @@ def over_rows(a, b): # (n, p), and (n, q) or (n,) → (p, q) or (p,)
     most = alone(a.shape[1], 1 if b.ndim == 1 else b.shape[1])
     if len(a) <= most: return a.T @ b
     if b.ndim == 1: return over_rows(a, b[:, None])[:, 0]
-    # with 500 numbers in its result, `matmul` lets go of Python's lock
-    most = min(most, max(len(a) * a.shape[1] * b.shape[1] // 512, 64))
+    most = min(most, max(len(a) * a.shape[1] * b.shape[1] // 512,
+                         64)) # with 500 numbers in its result, `matmul` lets go of Python's lock
     return sum(np.matmul(by_rows(a, cut).swapaxes(1, 2), by_rows(b, cut)).sum(0)
                for cut in cuts(len(a), most))
 

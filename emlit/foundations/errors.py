@@ -24,7 +24,7 @@ class Degenerate(ValueError):
 class Refused(Exception):
     """An argument that cannot be used: its `name`, `what` it must be, and where: {name} in `what`
     stands for the name."""
-    def __init__(self, name, what="", row=None, column=None): # None: in none
+    def __init__(self, name, what="", row=None, column=None): # None: in none in particular
         super().__init__(name, what, row, column)
         self.name, self.what, self.row, self.column = name, what, row, column
 

@@ -26,11 +26,15 @@ def as_array(
     single=False,     # whether to leave float32 as it is
     nan=False,        # whether to allow NaN, where it stands for a missing value
 ) -> np.ndarray:      # float64, finite, not empty; a copy only where a conversion needs one
-    "Read `value` as an array of finite real numbers.\n\nRaises TypeError for what is not a real number, ValueError for NaN, infinity, ragged, empty or wrong shape."
+    """Read `value` as an array of finite real numbers.
+
+    Raises TypeError for what is not a real number, ValueError for NaN, infinity, ragged, empty or
+    wrong shape."""
     array = read_array(value, name)
     if array.dtype.kind == "O" and array.size and all(isinstance(v, Real) for v in array.flat):
         try: array = array.astype(float) # Python numbers of several types
-        except OverflowError: raise InvalidValue(name, "must be finite; it holds a number beyond 1.8e308") from None
+        except OverflowError: raise InvalidValue(name, "must be finite; it holds a number beyond "
+                                                       "1.8e308") from None
     if array.dtype.kind not in "fiub":
         raise InvalidType(name, f"must hold real numbers; got {_described(value, array)}")
     if ndim and array.ndim not in ndim:
@@ -53,12 +57,16 @@ def dtype_kinds(value):
 _is_gap = np.frompyfunc(lambda v: v is None or type(v).__name__ == "NAType", 1, 1)
 
 def read_array(value, name="x"):
-    "What the user gave as an array of any type, with NaN where a table (pandas, polars) says that a value is missing."
-    if np.ma.is_masked(value): raise InvalidType(name, "must not hold masked values; fill or remove them first")
-    if hasattr(value, "toarray"): raise InvalidType(name, "must hold real numbers in a dense array; "
-                                                    f"got an object of type {type(value).__name__}: say {{name}}.toarray()")
+    """What the user gave as an array of any type, with NaN where a table (pandas, polars) says that
+    a value is missing."""
+    if np.ma.is_masked(value):
+        raise InvalidType(name, "must not hold masked values; fill or remove them first")
+    if hasattr(value, "toarray"):
+        got = f"got an object of type {type(value).__name__}: say {{name}}.toarray()"
+        raise InvalidType(name, f"must hold real numbers in a dense array; {got}")
     try: array = np.asarray(value)
-    except ValueError as error: raise InvalidValue(name, "must be a rectangular array; its rows differ in length") from error
+    except ValueError as error:
+        raise InvalidValue(name, "must be a rectangular array; its rows differ in length") from error
     if array.dtype.kind != "O" or not hasattr(value, "to_numpy"): return array
     if dtype_kinds(value) <= set("fiub"): return value.to_numpy(dtype=float, na_value=np.nan)
     array = np.where(_is_gap(array).astype(bool), np.nan, array)
@@ -67,9 +75,11 @@ def read_array(value, name="x"):
 # %% ../../nbs/inside_reading.ipynb #82cf941c
 def _described(value, array):
     "What the user gave, in a few words."
-    if array.ndim == 0 and array.dtype.kind == "O": return f"an object of type {type(value).__name__}"
+    if array.ndim == 0 and array.dtype.kind == "O":
+        return f"an object of type {type(value).__name__}"
     if array.dtype.kind in "US": return "text"
-    if array.dtype.kind == "O": return f"an object such as {next(v for v in array.flat if not isinstance(v, Real))!r}"
+    if array.dtype.kind == "O":
+        return f"an object such as {next(v for v in array.flat if not isinstance(v, Real))!r}"
     return f"values of type {array.dtype}"
 
 def shown(value):
@@ -84,7 +94,8 @@ def require(
     name: str,          # the argument's name
     allowed: str,       # what is allowed, to follow "must be"
 ) -> None:
-    "Raise InvalidValue, or MissingValue for a NaN, with the first value that is not allowed, unless all are."
+    """Raise InvalidValue, or MissingValue for a NaN, with the first value that is not allowed,
+    unless all are."""
     ok = np.asarray(ok)
     if ok.all(): return
     at = np.unravel_index(np.argmin(ok), ok.shape)
@@ -118,7 +129,8 @@ def as_distribution(
     error, rounding = np.abs(total - 1), 8 * np.finfo(float).eps
     if error.max() <= rounding: return p # rounding alone changes nothing
     if error.max() <= 1e-6: return np.where(error <= rounding, p, p / total)
-    raise InvalidValue(name, f"must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of {total.flat[error.argmax()]:.9g}")
+    raise InvalidValue(name, f"must sum to 1{' in each row' if p.ndim > 1 else ''}; got a sum of "
+                             f"{total.flat[error.argmax()]:.9g}")
 
 # %% ../../nbs/inside_reading.ipynb #22aef332
 def as_count(
@@ -126,10 +138,14 @@ def as_count(
     name: str,  # the argument's name
     least: int = 0, # the smallest that is allowed
 ) -> int:
-    "Read a whole number that is at least `least`.\n\nRaises TypeError for what is not a whole number, ValueError for one that is too small."
+    """Read a whole number that is at least `least`.
+
+    Raises TypeError for what is not a whole number, ValueError for one that is too small."""
     try: number = index(value)
-    except TypeError: raise InvalidType(name, f"must be a whole number; got {shown(value)}") from None
-    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a whole number; got {shown(value)}")
+    except TypeError: raise InvalidType(name, f"must be a whole number; got "
+                                              f"{shown(value)}") from None
+    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a whole number; got "
+                                                                    f"{shown(value)}")
     if number < least: raise InvalidValue(name, f"must be at least {least}; got {number}")
     return number
 
@@ -152,11 +168,17 @@ def as_engine(
     value, # "numpy", or "numba" where that is installed
     dtype, # what to compute in, read before
 ) -> str:
-    "Read what computes the E-step of normals.\n\nRaises ValueError for other names and for single precision by numba, ImportError where numba is missing."
-    if not isinstance(value, str) or value not in ("numpy", "numba"): raise ValueError(f"engine must be 'numpy' or 'numba'; got {shown(value)}")
+    """Read what computes the E-step of normals.
+
+    Raises ValueError for other names and for single precision by numba, ImportError where numba is
+    missing."""
+    if not isinstance(value, str) or value not in ("numpy", "numba"): raise ValueError(
+        f"engine must be 'numpy' or 'numba'; got {shown(value)}")
     if value == "numpy": return value
-    if dtype != np.float64: raise ValueError(f"engine must be 'numpy' with dtype={dtype.name!r}; got 'numba', which computes in double precision")
-    if not _installed("numba"): raise ImportError("engine='numba' needs the package numba; pip install 'emlit[fast]' brings it")
+    if dtype != np.float64: raise ValueError(f"engine must be 'numpy' with dtype={dtype.name!r}; "
+                                             "got 'numba', which computes in double precision")
+    if not _installed("numba"): raise ImportError("engine='numba' needs the package numba; pip "
+                                                  "install 'emlit[fast]' brings it")
     return value
 
 # %% ../../nbs/inside_reading.ipynb #6a5fdfe2
@@ -164,8 +186,11 @@ def as_flag(
     value,     # True or False
     name: str, # the argument's name
 ) -> bool:
-    "Read a choice of yes or no.\n\nRaises TypeError for anything else, also for text and other numbers than 0 and 1."
-    if isinstance(value, (bool, np.bool_)) or isinstance(value, int) and value in (0, 1): return bool(value)
+    """Read a choice of yes or no.
+
+    Raises TypeError for anything else, also for text and other numbers than 0 and 1."""
+    if isinstance(value, (bool, np.bool_)) or isinstance(value, int) and value in (0, 1):
+        return bool(value)
     raise InvalidType(name, f"must be True or False; got {shown(value)}")
 
 # %% ../../nbs/inside_reading.ipynb #f9db3892
@@ -174,7 +199,8 @@ def as_tolerance(
     name: str,  # the argument's name
 ) -> float:
     "Read a number that is finite and not negative."
-    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a number; got {value!r}")
+    if isinstance(value, (bool, np.bool_)): raise InvalidType(name, f"must be a number; got "
+                                                                    f"{value!r}")
     number = as_array(value, name, ndim=(0,))
     require(number >= 0, number, name, "at least 0")
     return float(number)
@@ -187,11 +213,14 @@ def as_sample_weight(
     "Read the weights of `n` observations."
     if value is None: return np.ones(n)
     w = as_array(value, "sample_weight", ndim=(1,))
-    if len(w) != n: raise ValueError(f"sample_weight must hold one weight for each of the {n} observations; got {len(w)}")
+    if len(w) != n: raise ValueError(f"sample_weight must hold one weight for each of the {n} "
+                                     f"observations; got {len(w)}")
     require(w >= 0, w, "sample_weight", "at least 0")
-    if not w.any(): raise ValueError("sample_weight must hold at least one weight above 0; got only zeros")
+    if not w.any(): raise ValueError("sample_weight must hold at least one weight above 0; got "
+                                     "only zeros")
     with np.errstate(over="ignore"): total = w.sum()
-    if not np.isfinite(total): raise ValueError("sample_weight must have a finite sum; its sum overflows")
+    if not np.isfinite(total): raise ValueError("sample_weight must have a finite sum; its sum "
+                                                "overflows")
     return w
 
 # %% ../../nbs/inside_reading.ipynb #75afcffc
@@ -204,8 +233,11 @@ def counting(
     x,             # the data: whatever holds rows
     sample_weight, # (n,), or None for all ones
 ):                 # the same, or an array
-    "The data with nothing in them that does not count: a row of weight 0 holds what a row that counts holds."
-    if sample_weight is None or isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "fiub" and sample_weight.all(): return x
+    """The data with nothing in them that does not count: a row of weight 0 holds what a row that
+    counts holds."""
+    if sample_weight is None: return x
+    numbers = isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind in "fiub"
+    if numbers and sample_weight.all(): return x
     array = read_array(x)
     if not array.ndim: return x # no rows: which is for others to say
     w = as_sample_weight(sample_weight, len(array))
@@ -224,11 +256,13 @@ def as_rows(
 
 # %% ../../nbs/inside_reading.ipynb #95242e82
 def check_columns(x, shape):
-    "x must be (n,) for parameters of shape (K,), and (n, d) for (K, d); one column may come in either form."
+    """x must be (n,) for parameters of shape (K,), and (n, d) for (K, d); one column may come in
+    either form."""
     if x.shape[1:] == shape[1:]: return x
     if len(x) == x.size and np.prod(shape[1:]) == 1: return x.reshape(len(x), *shape[1:])
     right = "(n,)" if len(shape) == 1 else f"(n, {shape[1]})"
-    raise InvalidValue("x", f"must have shape {right} for parameters of shape {shape}; got {x.shape}")
+    needed = f"must have shape {right} for parameters of shape {shape}"
+    raise InvalidValue("x", f"{needed}; got {x.shape}")
 
 # %% ../../nbs/inside_reading.ipynb #92473d68
 def as_columns(columns, d):
@@ -237,7 +271,8 @@ def as_columns(columns, d):
     if array.dtype == bool and array.shape == (d,): array = np.flatnonzero(array)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
         raise TypeError(f"columns must be numbers of columns, such as 0 or [0, 2]; got {columns!r}")
-    if not np.all((array >= 0) & (array < d)): raise ValueError(f"columns must be from 0 to {d - 1}; got {columns!r}")
+    if not np.all((array >= 0) & (array < d)): raise ValueError(f"columns must be from 0 to "
+                                                                f"{d - 1}; got {columns!r}")
     if len(set(array)) < len(array): raise ValueError(f"columns must differ; got {columns!r}")
     return array
 
@@ -263,18 +298,22 @@ def same_shape(**values): # two arrays by name → the same, of one shape
     "One number stands for all of the other's. Raises ValueError for two numbers, or two shapes."
     (a, first), (b, second) = values.items()
     if not (first.ndim or second.ndim):
-        raise ValueError(f"{a} must be 1-D or 2-D where {b} is one number, so as to say how many components there are; got shape ()")
+        raise ValueError(f"{a} must be 1-D or 2-D where {b} is one number, so as to say how many "
+                         "components there are; got shape ()")
     if not first.ndim: first = np.broadcast_to(first, second.shape)
     if not second.ndim: second = np.broadcast_to(second, first.shape)
     if first.shape != second.shape:
-        raise ValueError(f"{a} and {b} must have the same shape; got {first.shape} and {second.shape}")
+        raise ValueError(f"{a} and {b} must have the same shape; got {first.shape} and "
+                         f"{second.shape}")
     return {a: first, b: second}
 
 # %% ../../nbs/inside_reading.ipynb #e7772bc2
 def as_model(
     value, # a model; a Trace, or another result that holds one; a fitted estimator
 ):         # the model
-    "The model that is meant; what holds none stands for itself. Raises scikit-learn's NotFittedError for an estimator before its fit."
+    """The model that is meant; what holds none stands for itself.
+
+    Raises scikit-learn's NotFittedError for an estimator before its fit."""
     if isinstance(value, type) or hasattr(value, "e_step"): return value
     return value._fitted() if hasattr(value, "_fitted") else getattr(value, "model", value)
 
@@ -283,7 +322,7 @@ def as_fitted(
     value,              # as `as_model` takes it
     x,                  # the data, as the model reads them, or as the estimator was given them
     sample_weight=None, # (n,): rows of weight 0 are not looked at
-) -> tuple:             # the model, x, and what it needs to be told of x: {"missing": "em"}, or nothing
+) -> tuple: # the model, x, and what it needs to be told of x: {"missing": "em"}, or nothing
     "The model that is meant, and the data in the form that it reads."
     read = None if isinstance(value, type) else getattr(value, "_as_fitted", None)
     return (as_model(value), x, {}) if read is None else (as_model(value), *read(x, sample_weight))
@@ -292,7 +331,10 @@ def as_fitted(
 def as_rng(
     value, # a numpy Generator
 ) -> np.random.Generator:
-    "Read a random generator.\n\nRaises TypeError for anything else, also for a seed: the caller makes the generator."
+    """Read a random generator.
+
+    Raises TypeError for anything else, also for a seed: the caller makes the generator."""
     if not isinstance(value, np.random.Generator):
-        raise TypeError(f"rng must be a numpy Generator, such as np.random.default_rng(0); got an object of type {type(value).__name__}")
+        raise TypeError(f"rng must be a numpy Generator, such as np.random.default_rng(0); got an "
+                        f"object of type {type(value).__name__}")
     return value

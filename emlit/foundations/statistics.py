@@ -18,11 +18,13 @@ from .reading import require
 
 # %% ../../nbs/inside_statistics.ipynb #180594be
 def _check_addable(a, b):
-    "Raise ValueError unless all fields of two statistics have the same shapes: nothing may broadcast."
+    """Raise ValueError unless all fields of two statistics have the same shapes: nothing may
+    broadcast."""
     for f in fields(a):
         one, other = np.shape(getattr(a, f.name)), np.shape(getattr(b, f.name))
         if one != other:
-            raise ValueError(f"statistics to be added must have the same shapes; got {f.name}s of {one} and {other}")
+            raise ValueError(f"statistics to be added must have the same shapes; got {f.name}s of "
+                             f"{one} and {other}")
 
 # %% ../../nbs/inside_statistics.ipynb #9dea836e
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,8 @@ class Moments(Stats):
     square: np.ndarray # like total, or (K, d, d)
     origin: np.ndarray # like total: the point from which component k's data are measured
 
-    def _times_shift(self, a, b): return a[:, :, None] * b[:, None, :] if self.square.ndim == 3 else a * b
+    def _times_shift(self, a, b):
+        return a[:, :, None] * b[:, None, :] if self.square.ndim == 3 else a * b
 
     def about(self, origin) -> "Moments":
         "The same data, measured from another origin."
@@ -76,7 +79,8 @@ class Moments(Stats):
         a, b = self.about(origin), other.about(origin)
         return Moments(weight, a.total + b.total, a.square + b.square, origin)
 
-    def __mul__(self, c): return Moments(c * self.weight, c * self.total, c * self.square, self.origin)
+    def __mul__(self, c): return Moments(c * self.weight, c * self.total, c * self.square,
+                                         self.origin)
     __rmul__ = __mul__
 
     def coordinates(self, counts): return Matrices(self) if self.square.ndim == 3 else Columns(self)
@@ -89,7 +93,8 @@ def refuse_huge(x):
 
 # %% ../../nbs/inside_statistics.ipynb #605ec6f4
 def _scatter(dev): # (d, n) → (d, d)
-    "dev devᵀ in tiles, and of that the lower half: BLAS would share it among threads if it knew both sides to be the same."
+    """dev devᵀ in tiles, and of that the lower half: BLAS would share it among threads if it knew
+    both sides to be the same."""
     d, other = len(dev), dev.copy()
     if d <= STRIPE or dev.shape[1] <= alone(d, d): return over_rows(dev.T, other.T)
     out = np.empty((d, d))
@@ -101,11 +106,18 @@ def _scatter(dev): # (d, n) → (d, d)
 
 STRIPE = 16 # rows of a symmetric matrix that are computed at a time
 
-def moments_of(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d), for components without data
-    "Moments of each component about its own weighted mean: two passes over the data, and nothing cancels."
+def moments_of(
+    x,           # (n, d)
+    r,           # (n, K)
+    origin,      # (K, d): of components without data
+    outer=False, # whether to have products of columns too
+) -> Moments:    # square: (K, d), or (K, d, d)
+    """Moments of each component about its own weighted mean: two passes over the data, and nothing
+    cancels."""
     columns, shares, weight = np.ascontiguousarray(x.T), np.ascontiguousarray(r.T), r.sum(0)
     origin = over_rows(shares.T, x) / weight[:, None] if weight.all() else np.where(
-        weight[:, None] > 0, over_rows(shares.T, x) / np.where(weight > 0, weight, 1)[:, None], origin)
+        weight[:, None] > 0, over_rows(shares.T, x) / np.where(weight > 0, weight, 1)[:, None],
+        origin)
     total, square = np.empty(origin.shape), np.empty(origin.shape + (x.shape[1:] if outer else ()))
     for k, w in enumerate(shares):
         seen = np.flatnonzero(w) # a row without a share adds nothing
@@ -118,19 +130,30 @@ def moments_of(x, r, origin, outer=False): # x: (n, d); r: (n, K); origin: (K, d
     return Moments(weight, total, square, origin)
 
 # %% ../../nbs/inside_statistics.ipynb #eafcb8e7
-def with_prior(stats, prior, shape, square=None): # shapes of the totals, and of the squares of Moments
-    "The statistics, with those of the prior. Raises ValueError or TypeError if they do not fit the parameters."
+def with_prior(
+    stats,       # Stats, or Moments
+    prior,       # the same, or None
+    shape,       # of the totals
+    square=None, # of the squares of Moments; None: they are Stats
+):               # their sum
+    """The statistics, with those of the prior.
+
+    Raises ValueError or TypeError if they do not fit the parameters."""
     kind = Stats if square is None else Moments
     for name, s in {"stats": stats, "prior": prior}.items():
         if name == "prior" and s is None: continue
         if type(s) is not kind:
-            raise TypeError(f"{name} must be {kind.__name__}; got an object of type {type(s).__name__}")
-        right = {"total": shape, "weight": shape[:1]} | ({} if square is None else {"square": square, "origin": shape})
+            raise TypeError(f"{name} must be {kind.__name__}; got an object of type "
+                            f"{type(s).__name__}")
+        right = {"total": shape, "weight": shape[:1]} | ({} if square is None
+                                                         else {"square": square, "origin": shape})
         for field, needed in right.items():
             value = getattr(s, field)
             if np.shape(value) != needed:
-                raise ValueError(f"{name} must have {field}s of shape {needed}; got {np.shape(value)}")
-            if not np.isfinite(value).all(): raise ValueError(f"{name} must be finite; its {field}s are {value}")
+                raise ValueError(f"{name} must have {field}s of shape {needed}; got "
+                                 f"{np.shape(value)}")
+            if not np.isfinite(value).all(): raise ValueError(f"{name} must be finite; its "
+                                                              f"{field}s are {value}")
     return stats if prior is None else stats + prior
 
 # %% ../../nbs/inside_statistics.ipynb #2162f4bd
@@ -138,26 +161,35 @@ def refuse_negative(counts): # (K, …)
     "Raise Degenerate for expected counts below 0: only a prior can make them so."
     below = counts < 0
     if below.any():
-        raise Degenerate("has a negative expected count: a prior with a number below 1 has its maximum at the border",
+        raise Degenerate("has a negative expected count: a prior with a number below 1 has its "
+                         "maximum at the border",
                          int(np.argwhere(below)[0][0]))
 
 # %% ../../nbs/inside_statistics.ipynb #03581b64
-def divide(total, count, signed=False): # total: (K, …); count: (K,), or like the first axes of total
+def divide(
+    total,        # (K, …)
+    count,        # (K,), or like the first axes of total
+    signed=False, # whether a total may be below 0
+) -> np.ndarray:  # like total
     """total / count for each component. Raises Degenerate for a component that counts nothing,
     and for a total below 0 unless `signed`."""
     for counts in (count,) if signed else (count, total): refuse_negative(counts)
     empty = ~(count > 0)
-    if empty.any(): raise Degenerate("has no data left: its expected count is 0", int(np.argwhere(empty)[0][0]))
+    if empty.any(): raise Degenerate("has no data left: its expected count is "
+                                     "0", int(np.argwhere(empty)[0][0]))
     return (total.T / count.T).T
 
 # %% ../../nbs/inside_statistics.ipynb #fa52cee3
 def proportions(counts, totals): # (n, …) and (n,)
     "Counts as shares of their totals; a row without a total gets the shares of all rows together."
     common = counts.sum(0) / max(totals.sum(), 1)
-    return np.where((totals > 0).reshape(-1, *[1] * (counts.ndim - 1)), (counts.T / np.maximum(totals, 1)).T, common)
+    return np.where((totals > 0).reshape(-1, *[1] * (counts.ndim - 1)),
+                    (counts.T / np.maximum(totals, 1)).T, common)
 
 # %% ../../nbs/inside_statistics.ipynb #0bffffc1
 def refuse_collapse(flat): # (K,) or (K, d)
-    "Raise Degenerate for a component whose data are all one value, as far as the computer can tell."
+    """Raise Degenerate for a component whose data are all one value, as far as the computer can
+    tell."""
     if np.any(flat):
-        raise Degenerate("has collapsed onto one value: its likelihood has no maximum", int(np.argwhere(flat)[0][0]))
+        raise Degenerate("has collapsed onto one value: its likelihood has no "
+                         "maximum", int(np.argwhere(flat)[0][0]))
