@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..families import MultivariateNormal, scale_floor
 from ..foundations.reading import as_count, as_distribution, as_tolerance
-from ..mixture import Mixture
+from ..models.mixture import Mixture
 from ..starts.recipes import nearest
 from .base import MixtureEstimator
 from .guesses import guess, sketches, started, together

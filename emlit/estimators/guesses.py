@@ -15,8 +15,8 @@ from ..foundations.arrays import over_rows
 from ..foundations.errors import Degenerate
 from ..foundations.lazy import linear_sum_assignment
 from ..foundations.reading import as_sample_weight
-from ..missing import filled
-from ..mixture import Mixture
+from ..foundations.batch import filled
+from ..models.mixture import Mixture
 from ..starts import (kmeans, kmeans_plus_plus, random_points, random_responsibilities, sketch,
                           start)
 from ..starts.recipes import standardised

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .. import families
 from ..families import Family
 from ..foundations.reading import as_count, as_distribution
-from ..missing import filled
-from ..mixture import Mixture
+from ..foundations.batch import filled
+from ..models.mixture import Mixture
 from ..sources import Chunks
 from ..starts.templates import template
 from .base import ROWS, MixtureEstimator
@@ -68,10 +68,12 @@ class Like(NamedTuple):
     def at(self, x): return self.kind
 
 # %% ../../nbs/inside_estimator_mixture.ipynb #18ba4223
+def _as_list(value): return list(value) if isinstance(value, (list, tuple)) else [value]
+
 def _per_family(value, name, n, empty):
     "One value for each of n families: a list of them, or one for the only family."
     if value is None: return [empty] * n
-    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    values = _as_list(value)
     if len(values) != n:
         raise ValueError(f"{name} must hold one value for each of the {n} families; got {value!r}")
     return values
@@ -125,7 +127,7 @@ def as_blocks(
     family_params, # constants, or one dictionary for each family; None: none
 ) -> Blocks:
     "The families of a mixture, read. Raises ValueError, TypeError."
-    given = family if isinstance(family, (list, tuple)) else [family]
+    given = _as_list(family)
     if not given: raise ValueError("family must name at least one family; got none")
     sizes = _per_family(n_components, "n_components", len(given), None)
     constants = _per_family(family_params, "family_params", len(given), {})

@@ -143,9 +143,8 @@ def _real(array):
         raise ValueError("X must hold real numbers: Complex data not supported")
     if array.dtype in (np.float32, np.float64): return array
     try: return array.astype(float)
-    except (ValueError, TypeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{_WORDS}{error}") from None
+    except TypeError as error: raise TypeError(f"{_WORDS}{error}") from None
+    except ValueError as error: raise ValueError(f"{_WORDS}{error}") from None
 
 def as_numbers(
     X,     # (n, d)
