@@ -338,8 +338,8 @@ class Family(_Template):
         return np.zeros(self.n_components, bool)
 
     def __repr__(self): # constants that are None or 0, as by default, are left out
-        unset = lambda f: f.default in (None, 0.0) and np.array_equal(getattr(self, f.name),
-            f.default)
+        def unset(f):
+            return f.default in (None, 0.0) and np.array_equal(getattr(self, f.name), f.default)
         shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if not unset(f)]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -397,8 +397,9 @@ class Univariate(Family):
         return max((np.shape(getattr(self, f.name)) for f in fields(self)), key=len)[1:]
 
     @property
-    def _d(self): return _width(max((np.shape(getattr(self, f.name)) for f in fields(self)),
-                                    key=len), self)
+    def _d(self):
+        shapes = [np.shape(getattr(self, f.name)) for f in fields(self)]
+        return _width(max(shapes, key=len), self)
 
     def conditional(self, columns, values):
         "The same family for the other columns: they are independent of these."

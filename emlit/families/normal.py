@@ -39,8 +39,8 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
     def __post_init__(self):
         set_fields(self, **same_shape(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)),
                                       std=as_positive(self.std, "std", (0, 1, 2))))
-        if self.floor is not None: set_fields(self,
-                                              floor=as_floor(self.floor, (), self.mean.shape[1:]))
+        if self.floor is not None:
+            set_fields(self, floor=as_floor(self.floor, (), self.mean.shape[1:]))
 
     @property
     def quadratic(self) -> bool: return defines(Normal, type(self), "log_prob", "statistics")
@@ -56,9 +56,8 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         "The covariance matrices, (K, d, d)."
         return self.variances()[..., None] * np.eye(self.std[0].size)
 
-    def log_spread(self) -> np.ndarray: return np.log(np.reshape(self.std,
-                                                                 (len(self.std),
-                                                                  -1))).mean(1) # (K,)
+    def log_spread(self) -> np.ndarray: # (K,)
+        return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1)
     def mean_and_variance(self): return self.mean, self.std**2
 
     def column(self): # (K,), (K,)
@@ -67,9 +66,8 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
 
     def with_floor(self, x, sample_weight=None):
         "With the floor of `scale_floor`, unless it has one."
-        return self if self.floor is not None else replace(self,
-                                                           floor=scale_floor(x, "diag",
-                                                               sample_weight))
+        if self.floor is not None: return self
+        return replace(self, floor=scale_floor(x, "diag", sample_weight))
 
     def statistics_given(self, x, r, seen): # a missing number has the expected square σ² about μ
         weight, mean = r.sum(0), self.mean
@@ -79,8 +77,9 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
             total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
         return Moments(weight, total, square, origin)
 
-    def read(self, x): return check_columns(refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)),
-                                            self.mean.shape)
+    def read(self, x):
+        x = refuse_huge(as_array(x, "x", ndim=(1, 2), single=True))
+        return check_columns(x, self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -104,8 +103,8 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         `prior`: Moments to add, such as those of data seen earlier.
         Raises Degenerate for a component without data and, without a floor, for one whose data are
         all one value."""
-        mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight,
-            signed=True)
+        if "mean" in freeze: mean = self.mean
+        else: mean = stats.origin + divide(stats.total, stats.weight, signed=True)
         if "std" in freeze: return self._with(mean=mean)
         variance = divide(stats.about(mean).square, stats.weight, signed=True)
         std = np.sqrt(np.maximum(variance, 0 if self.floor is None else self.floor))

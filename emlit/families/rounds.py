@@ -134,8 +134,8 @@ class RoundsGiven(Rounds):
 
     def conditional(self, columns, values):
         "With n=None: the heads of so many tosses."
-        return super().conditional(columns, values) if self.n is not None else replace(self,
-            n=values, p=self.p[:, None])
+        if self.n is not None: return super().conditional(columns, values)
+        return replace(self, n=values, p=self.p[:, None])
 
     def means_given(self, x, given):
         if self.n is not None: return super().means_given(x, given)

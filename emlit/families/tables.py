@@ -53,20 +53,22 @@ def _even(x, K):
 class _Tables(Dirichlet, Univariate):
     "How a Categorical reads x, and what it knows of its tables `p`, one a column."
     @property
-    def _tables(self): return self.p if isinstance(self.p, tuple) else (self.p,)
+    def _several(self): return isinstance(self.p, tuple) # tables, one a column
+    @property
+    def _tables(self): return self.p if self._several else (self.p,)
     @property
     def sizes(self) -> np.ndarray: # (d,)
         "The number of categories of each column."
         return np.array([table.shape[1] for table in self._tables])
-    event_shape = property(lambda self: (len(self.p),) if isinstance(self.p, tuple) else ())
+    event_shape = property(lambda self: (len(self.p),) if self._several else ())
     @property
     def allowed(self):
-        sizes = self.sizes if isinstance(self.p, tuple) else self.sizes[0]
+        sizes = self.sizes if self._several else self.sizes[0]
         return f"a category from 0 to {sizes - 1}"
 
     @property
     def _d(self):
-        if isinstance(self.p, tuple): return len(self.p)
+        if self._several: return len(self.p)
         raise InvalidValue("x",
                            "must have columns; Categorical has one table p, for x of shape (n,)")
 
@@ -122,7 +124,7 @@ class Categorical(_Tables):
 
     def replace(self, changes: dict):
         "A copy with other values for p: as the constructor takes it, or all tables side by side."
-        if "p" in changes and isinstance(self.p, tuple) and not _holds_tables(changes["p"]):
+        if "p" in changes and self._several and not _holds_tables(changes["p"]):
             changes = {**changes, "p": self._split(as_array(changes["p"], "p", ndim=(2,)))}
         return super().replace(changes)
 
@@ -154,15 +156,14 @@ class Categorical(_Tables):
         if "p" in freeze: return self
         refuse_negative(stats.total)
         tables = [divide(counts, counts.sum(1)) for counts in self._split(stats.total)]
-        return Categorical(tables if isinstance(self.p, tuple) else tables[0])
+        return Categorical(tables if self._several else tables[0])
 
     def sample(self, rng, n) -> np.ndarray: # (n, K) or (n, K, d)
         "n throws of each component."
         u = as_rng(rng).random((n, self.n_components, len(self.sizes)))
-        drawn = np.stack([(u[..., j, None] >= (table.cumsum(1) / table.sum(1,
-            keepdims=True))[:, :-1]).sum(-1)
-                          for j, table in enumerate(self._tables)], -1)
-        return drawn if isinstance(self.p, tuple) else drawn[..., 0]
+        ends = [(t.cumsum(1) / t.sum(1, keepdims=True))[:, :-1] for t in self._tables]
+        drawn = np.stack([(u[..., j, None] >= end).sum(-1) for j, end in enumerate(ends)], -1)
+        return drawn if self._several else drawn[..., 0]
 
 # %% ../../nbs/inside_tables.ipynb #7768b97c
 def _as_throws(n):

@@ -79,8 +79,8 @@ class Moments(Stats):
         a, b = self.about(origin), other.about(origin)
         return Moments(weight, a.total + b.total, a.square + b.square, origin)
 
-    def __mul__(self, c): return Moments(c * self.weight, c * self.total, c * self.square,
-                                         self.origin)
+    def __mul__(self, c):
+        return Moments(c * self.weight, c * self.total, c * self.square, self.origin)
     __rmul__ = __mul__
 
     def coordinates(self, counts): return Matrices(self) if self.square.ndim == 3 else Columns(self)
