@@ -154,3 +154,87 @@ EACH = {
 @pytest.mark.parametrize("form", PARTS)
 def test_what_answers_row_by_row_says_what_to_do(what, form, case):
     with pytest.raises(TypeError, match=r"must be a table here, and not \w+; (take|go through)"): EACH[what](case.model, PARTS[form](case))
+
+# ---------------------------------------------------------------- one part after the other
+
+def shuffled(c): return rng(0).permutation(c.table)
+IN_TURN = {"chunks": lambda c: Chunks(np.split(shuffled(c), [11, 11, 30])), "a source": lambda c: Thirds(shuffled(c)),
+           "mapped": lambda c: Thirds(2 * shuffled(c)).each(lambda x: x / 2)}
+
+class Thirds(Source):
+    def __init__(self, x): self.x = x
+    def __iter__(self): return iter([self.x[:11], self.x[11:11], (self.x[11:30], None), self.x[30:]])
+
+@pytest.mark.parametrize("form", IN_TURN)
+def test_parts_are_learnt_one_after_the_other(form, case):
+    right, found = ([v.score for v, _ in zip(incremental_em(case.model, make(case), hold=25), range(10))] for make in (IN_TURN["chunks"], IN_TURN[form]))
+    assert_allclose(found, right, rtol=1e-11)
+    right, found = ([s.score for s in online_em(case.model, make(case), hold=25)] for make in (IN_TURN["chunks"], IN_TURN[form]))
+    assert len(found) == 4 and np.allclose(found, right, rtol=1e-11)
+
+def test_a_generator_is_learnt_from_once(case):
+    parts = [case.table[:20], case.table[20:]]
+    right = [s.score for s in online_em(case.model, parts)]
+    assert [s.score for s in online_em(case.model, iter(parts))] == right
+    with pytest.raises(TypeError, match="chunks must be Chunks"): incremental_em(case.model, parts)
+    with pytest.raises(TypeError, match="say Chunks.slices"): online_em(case.model, case.table)
+    with pytest.raises(TypeError, match="Sums must define __iter__"): next(incremental_em(case.model, Sums(case.table)))
+
+
+# ---------------------------------------------------------------- a source of one's own
+
+def test_a_source_must_say_where_rows_come_from():
+    class Nothing(Source): pass
+    with pytest.raises(TypeError, match="Nothing must define __iter__, which yields x or"): Nothing().count()
+    class Empty(Source):
+        def __iter__(self): return iter([np.zeros((0, 2)), (np.ones((2, 2)), [0, 0])])
+    with pytest.raises(ValueError, match="at least one row that counts; every part is empty"): Empty().count()
+
+@pytest.mark.parametrize("what", ["fit", "loglik", "bic"])
+def test_what_is_wrong_in_a_part_is_said_with_its_number(what, case):
+    class Bad(Source):
+        def __iter__(self): return iter([case.table, case.table * [1, np.nan]])
+    with pytest.raises(ValueError, match=r"parts\[1\]: x must be finite"): WHOLE[what](case.model, Bad())
+
+def test_a_source_is_read_again_in_each_pass_and_never_kept(case):
+    reads = []
+    class Counted(Source):
+        def __iter__(self):
+            reads.append(1)
+            yield case.table
+    fit(case.model, Counted(), max_iter=5, tol=0)
+    assert 6 <= len(reads) <= 9
+
+def test_the_sample_of_a_source_is_fair():
+    class Numbers(Source):
+        def __iter__(self): return iter(np.split(np.arange(10.0), [1, 7]))
+    drawn = [sample(Numbers(), 4, rng(seed)).x.astype(int) for seed in range(2000)]
+    often = np.bincount(np.concatenate(drawn), minlength=10) / 2000
+    assert all(len(set(d)) == 4 for d in drawn) and np.abs(often - 0.4).max() < 4.5 * np.sqrt(0.24 / 2000)
+
+def test_fewer_rows_do_not_change_with_use(case):
+    x = rng(0).normal([-3.0, 0.0], [1.0, 0.5], size=(15_000, 2)).ravel()
+    model, fewer = Mixture([0.5, 0.5], Normal([-3.0, 0.0], [1.0, 0.5])), Fewer(Rows(x))
+    first = [fewer.at(t).e_step(model).loglik for t in (1, 20, 3, 20, 1)]
+    assert first[0] == first[2] == first[4] == model.e_step(x).loglik and first[1] == first[3]
+    assert_allclose(first[1], first[0], rtol=1e-13)
+    assert fewer.count() == len(x) and as_source(fewer) is fewer and fewer.total(lambda x, w: x.sum()) == x.sum()
+
+def test_missing_values_in_a_source(case):
+    x = case.table.copy()
+    x[::7, 1] = np.nan
+    for data in (Chunks.slices(x, rows=9), Thirds(x)):
+        assert_allclose(fit(case.model, data, missing="em", tol=1e-10).loglik, fit(case.model, x, missing="em", tol=1e-10).loglik, rtol=1e-11)
+        assert_allclose(bic(case.model, data, missing="em"), bic(case.model, x, missing="em"), rtol=1e-12)
+    with pytest.raises(ValueError, match="in column 1 all are missing"): fit(case.model, Thirds(x * [1, np.nan]), missing="em")
+
+def test_squash_is_yes_no_or_as_is_safe(case):
+    for bad in ("yes", 2): 
+        with pytest.raises(TypeError, match="squash must be True or False"): fit(case.model, case.table, squash=bad)
+    for options in ({"labels": np.full(50, -1)}, {"missing": "em"}, {"dtype": "float32"}):
+        with pytest.raises(ValueError, match="squash must be None or False where"): fit(case.model, case.table, squash=True, **options)
+    counts = rng(0).poisson(3, 300)
+    model = Mixture([0.5, 0.5], Poisson([1.0, 4.0]))
+    for data in (counts, Chunks.slices(counts, rows=70)):
+        assert_allclose(fit(model, data, squash=True, max_iter=30, tol=0).logliks, fit(model, data, squash=False, max_iter=30, tol=0).logliks, rtol=1e-12)
+    assert_allclose([s.loglik for s in em(model, counts, squash=True, max_iter=5)], [s.loglik for s in em(model, counts, max_iter=5)], rtol=1e-12)

@@ -7,7 +7,6 @@ __all__ = ['Visit', 'incremental_em', 'Stream', 'online_em']
 
 # %% ../../nbs/16b_online.ipynb #b4b3a04c
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -19,9 +18,8 @@ from ..foundations.errors import Degenerate
 from ..foundations.reading import as_array, as_model, as_tolerance, shown
 from ..models.blocks import NO_DATA
 from ..models.mixture import Mixture
-from ..sources.chunks import Chunks
-from ..sources.parts import contribution, count_rows, load, refuse_array
-from ..sources.source import given, part_e_step
+from ..sources.parts import count_rows, load
+from ..sources.source import as_parts, as_source, given, part_e_step
 
 # %% ../../nbs/16b_online.ipynb #534d407d
 class Visit(NamedTuple):
@@ -79,7 +77,7 @@ def _learned(model, stats, for_m):
 # %% ../../nbs/16b_online.ipynb #270f8d29
 def incremental_em(
     model,       # the start: a Mixture, or what has e_step and m_step
-    chunks,      # the data: Chunks; one part after the other, by one process
+    chunks,      # the data: Chunks, or another Source of parts, by one process
     *,
     freeze=(),   # names of parameters to hold still
     prior=None,  # a Prior: climb the bound + log prior
@@ -89,34 +87,35 @@ def incremental_em(
     """Incremental EM: an M-step after each part, with all other parts' sums.
 
     After the first pass the evidence lower bound never falls (16.11).
-    Raises TypeError where the data are not Chunks, and what the model's
+    Raises TypeError where the data are not in parts, and what the model's
     steps raise.
     Source: Neal & Hinton, A view of the EM algorithm that justifies
     incremental, sparse, and other variants (1998), section 3."""
-    if not isinstance(chunks, Chunks):
-        raise TypeError(f"chunks must be Chunks; got {shown(chunks)}")
+    source = as_source(chunks)
+    if source.in_memory: raise TypeError(f"chunks must be Chunks; got {shown(chunks)}")
     check_model(model := as_model(model))
     log_prior_of(prior) # which refuses what is no prior
     for_e, for_m = _told(model, freeze, missing)
     for_m |= given(prior=prior)
-    return _incremental(model, chunks, for_e, for_m, _as_hold(hold, model))
+    return _incremental(model, source, for_e, for_m, _as_hold(hold, model))
 
 # %% ../../nbs/16b_online.ipynb #f21732bc
-def _incremental(model, chunks, for_e, for_m, hold):
+def _incremental(model, source, for_e, for_m, hold):
     "The visits of incremental EM."
-    found, n, t, first = [None] * len(chunks.parts), 0.0, 0, True
+    found, n, t, first = [], 0.0, 0, True
+    visit = lambda x, w: _visit(model, for_e, x, w) # by the model of that moment
     while True:
         later, earlier = _from_behind(found), None
-        for i, part in enumerate(chunks.parts):
-            seen = contribution(partial(_visit, model, for_e), chunks.read, i, part)
+        for i, seen in enumerate(source.in_turn(visit)):
+            if i == len(found): found.append(None)
             found[i], size = seen or (None, 0)
             if seen is None: continue # nothing in it counts, or no longer
             earlier, t = _plus(earlier, found[i]), t + 1
             if first: n += size
-            total = _plus(later[i], earlier)
+            total = _plus(None if first else later[i], earlier)
             if n >= hold or not first: model = _learned(model, total, for_m)
             yield Visit(t, model, found[i].loglik / size)
-        if earlier is None: chunks.count() # which says that all are empty
+        if earlier is None: source.count() # which says that all are empty
         first = False
 
 # %% ../../nbs/16b_online.ipynb #7803d578
@@ -183,19 +182,16 @@ class Stream:
 # %% ../../nbs/16b_online.ipynb #9f4fb909
 def online_em(
     model,       # the start: a Mixture, or what has e_step and m_step
-    parts,       # an iterable of x or (x, sample_weight), such as Chunks
+    parts,       # an iterable of x or (x, sample_weight); or a Source, such as Chunks
     **options,   # step, hold, freeze, missing: see `Stream`
 ):               # a generator of Stream, one for each part
     "Online EM: learn from each part as it comes, in one process: `Stream`."
     stream = Stream(model, **options)
-    refuse_array(parts)
-    return _online(stream, parts)
+    return _online(stream, as_parts(parts))
 
 # %% ../../nbs/16b_online.ipynb #0c9f108f
-def _online(stream, parts):
+def _online(stream, source):
     "The states of a stream; what is wrong is said with the part's number."
-    in_parts = isinstance(parts, Chunks)
-    read, parts = (parts.read, parts.parts) if in_parts else (None, parts)
-    for i, part in enumerate(parts):
-        stream = contribution(stream.learn, read, i, part) or stream
+    for learned in source.in_turn(lambda x, w: stream.learn(x, w)): # what it is by then
+        stream = learned or stream
         yield stream

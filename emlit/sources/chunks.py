@@ -40,9 +40,11 @@ class Chunks(Source):
 
     def __iter__(self):
         "x and sample_weight (or None) of each part that holds anything."
-        loaded = (contribution(both, self.read, i, part)
-                  for i, part in enumerate(self.parts))
-        return (part for part in loaded if part is not None)
+        return (part for part in self.in_turn(both) if part is not None)
+
+    def in_turn(self, work):
+        "work(x, sample_weight) of one part after the other; None: it is empty."
+        return (contribution(work, self.read, *part) for part in enumerate(self.parts))
 
     def total(self, work, *more):
         """Σ work(x, sample_weight) over the parts, added in their order.
@@ -50,8 +52,8 @@ class Chunks(Source):
         `more`: lists of further arguments, one for each part."""
         jobs = ((work, self.read, i, part, *args)
                 for i, (part, *args) in enumerate(zip(self.parts, *more)))
-        alone = as_jobs(self.n_jobs) == 1
-        found = (contribution(*job) for job in jobs) if alone else in_processes(self.n_jobs, jobs)
+        if as_jobs(self.n_jobs) == 1: found = (contribution(*job) for job in jobs)
+        else: found = in_processes(self.n_jobs, jobs)
         return added(found, "parts must hold at least one row that counts; "
                             f"all {len(self.parts)} are empty")
 

@@ -139,6 +139,7 @@ class Fewer(Source):
 
     def at(self, t): return replace(self, nodes=t > PATIENCE)
     def __iter__(self): return iter(self.source)
+    def in_turn(self, work): return self.source.in_turn(work)
     def total(self, work): return self.source.total(work)
     def seeded_total(self, work, rng): return self.source.seeded_total(work, rng)
     def counted_e_step(self, model, **options): return self.source.counted_e_step(model, **options)

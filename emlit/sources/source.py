@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['given', 'part_e_step', 'Counted', 'counted_e_step', 'CannotIterate', 'Source', 'on_mapped', 'Mapped', 'Rows',
-           'as_source', 'seen_values', 'refuse_empty', 'on_numbers', 'total_of_numbers']
+           'as_source', 'Listed', 'as_parts', 'seen_values', 'refuse_empty', 'on_numbers', 'total_of_numbers']
 
 # %% ../../nbs/inside_sources.ipynb #dcfe50fa
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..foundations.batch import refuse_empty_columns
 from ..foundations.reading import as_array, as_sample_weight, counting, read_array
-from .parts import added, both, contribution, count_rows, pair
+from .parts import added, both, contribution, count_rows, pair, refuse_array
 from .sampling import Sample, Seeded, sample
 
 # %% ../../nbs/inside_sources.ipynb #b0d57f3b
@@ -57,10 +57,14 @@ class Source:
         raise CannotIterate(f"{type(self).__name__} must define __iter__, which yields x or "
                             "(x, sample_weight) of each part, or total(work)")
 
+    def in_turn(self, work):
+        "work(x, sample_weight) of one part after the other, when it is asked for; None: empty."
+        return (contribution(work, None, i, part) for i, part in enumerate(self))
+
     def total(self, work):
         "Σ work(x, sample_weight) over the parts, added in their order. None stands for nothing."
-        found = (contribution(work, None, i, part) for i, part in enumerate(self))
-        return added(found, "x must hold at least one row that counts; every part is empty")
+        empty = "x must hold at least one row that counts; every part is empty"
+        return added(self.in_turn(work), empty)
 
     def seeded_total(self, work, rng):
         "Σ work(x, sample_weight, seed), with seeds that `rng` makes."
@@ -90,7 +94,7 @@ class Source:
 
     @property
     def first(self):
-        "x of the first part that holds anything; rows to look at where there are no parts to go through."
+        "x of the first part that holds anything; of a source that only adds up, rows to look at."
         try: part = next(iter(self), None)
         except CannotIterate: part = None
         return self.few if part is None else pair(part)[0]
@@ -180,13 +184,27 @@ def as_source(
     sample_weight=None, # (n,), how often each row counts; None: once
     labels=None,        # (n,): known components, −1 where unknown
 ) -> Source:
-    "Read data. Raises TypeError for weights or labels beside a source, whose parts bring their own."
+    "Read data. Raises TypeError for weights or labels beside a source: its parts bring their own."
     if not isinstance(x, Source): return Rows(x, sample_weight, labels)
     for name, value in (("sample_weight", sample_weight), ("labels", labels)):
         if value is None: continue
         raise TypeError(f"{name} must be None where x is {type(x).__name__}, whose parts "
                         "bring their own sample weights, and no labels")
     return x
+
+# %% ../../nbs/inside_sources.ipynb #8b40f2bf
+@dataclass(frozen=True, eq=False)
+class Listed(Source):
+    "Parts in a list, or whatever yields them."
+    parts: object
+
+    def __iter__(self): return iter(self.parts)
+
+def as_parts(parts) -> Source:
+    "Read parts. Raises TypeError for one array, and for what has no parts."
+    if isinstance(parts, Source): return parts
+    refuse_array(parts)
+    return Listed(parts)
 
 # %% ../../nbs/inside_sources.ipynb #1aa6783e
 def seen_values(x, w) -> np.ndarray: # () or (d,)
