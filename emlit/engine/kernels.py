@@ -24,6 +24,7 @@ def _sizes(rows, size):
     "The blocks of a macro-block: whole ones, and what is left."
     return [size] * (rows // size) + [rows % size] * (rows % size > 0)
 
+# %% ../../nbs/inside_engine.ipynb #533899eb
 def _one_at_a_time(make):
     "make(b), kept until another b is asked for; its memory is freed before the next one comes."
     held = {}
@@ -61,9 +62,11 @@ def _in_numpy(plan, x, w):
     size, macro, large, *how = plan.blocks(n)
     def prepare(): # a workspace for each thread
         spaces = _one_at_a_time(partial(plan.workspace, large=large))
-        return partial(sum_blocks, spaces, np.empty(min(macro, n), plan.centre.dtype), x, w, macro, size)
+        total = np.empty(min(macro, n), plan.centre.dtype)
+        return partial(sum_blocks, spaces, total, x, w, macro, size)
     return prepare, range(0, n, macro), *how
 
+# %% ../../nbs/inside_engine.ipynb #fdb7a994
 def _in_loops(plan, x, w):
     if not plan.loops: return _in_numpy(plan, x, w)
     from emlit.engine.compiled import sum_loops
@@ -71,6 +74,7 @@ def _in_loops(plan, x, w):
     size = min(512 if F < 64 else 256, alone(K, F) // 16 * 16)
     return lambda: partial(sum_loops, x, w, plan, size), range(0, n, size), 40 * n * K * (F + 20)
 
+# %% ../../nbs/inside_engine.ipynb #46a213dc
 KERNELS = {"numpy": _in_numpy, "numba": _in_loops}
 
 # %% ../../nbs/inside_engine.ipynb #633bc061
@@ -84,6 +88,7 @@ def e_step_kernel(
     plan = make_plan(form, weights, np.dtype(dtype))
     return None if plan is None else partial(_e_step, plan, form.mean.shape, KERNELS[engine])
 
+# %% ../../nbs/inside_engine.ipynb #9ef91d76
 def _e_step(plan, shape, kernel, x, w=None): # x: (n,) or (n, d), checked; w: (n,) or None
     "ℓ, the Moments of means of that shape, rows left out; None where the sums lost too much."
     x = x.reshape(len(x), -1)
@@ -91,7 +96,8 @@ def _e_step(plan, shape, kernel, x, w=None): # x: (n,) or (n, d), checked; w: (n
     S, far = sum(sums), np.sort(np.concatenate(far)) if len(far) > 1 else far[0]
     if not trusted(S, plan): return None
     m = unpack(S, plan.centre.astype(float), plan.dense)
-    if len(shape) == 1: m = Moments(m.weight, *(a.reshape(shape) for a in (m.total, m.square, m.origin)))
+    if len(shape) == 1:
+        m = Moments(m.weight, *(a.reshape(shape) for a in (m.total, m.square, m.origin)))
     count = len(x) - len(far) if w is None else w.sum() - w[far].sum()
     return sum(logliks) + count * plan.peak, m, far
 
@@ -127,6 +133,7 @@ def score_kernel(
     plan = make_plan(form, weights)
     return None if plan is None else partial(_scores, plan)
 
+# %% ../../nbs/inside_engine.ipynb #269583ea
 def _scores(plan, x, keep): # x: (n,) or (n, d), checked
     "The rows left out; `keep` is called for all others."
     x = x.reshape(len(x), -1)

@@ -28,6 +28,7 @@ def locked():
     "Whether Python has its lock; builds of Python without it are called free-threaded."
     return getattr(sys, "_is_gil_enabled", lambda: True)()
 
+# %% ../../nbs/inside_plans.ipynb #a6edd86e
 def _rows(n, d, width, large, scores): # width: numbers that a row takes in a block
     "About how many rows a block has; for scores, of which nothing is added up, more."
     if not large: return min(max(_CACHE // width, _ROWS[0]), _ROWS[1])
@@ -48,7 +49,8 @@ def _macro_blocks(n, d, width, large, scores):
 def _even(rows, K, F, large):
     "As many rows, or a few more, so that tiles of one length fill them."
     sizes = range(-(-rows // 16) * 16, 2 * rows + 32, 16)
-    return next(size for size in sizes if all(len(cuts(size, *most)) == 1 for most in longest_tiles(K, F, large)))
+    longest = longest_tiles(K, F, large)
+    return next(size for size in sizes if all(len(cuts(size, *most)) == 1 for most in longest))
 
 @lru_cache(256)
 def block_size(n, d, K, F, large=True, scores=False): # large: threads share the blocks
@@ -68,16 +70,18 @@ class Plan(NamedTuple):
     limit: float       # of κ
     loops = True       # there are compiled loops for it
 
-    def workspace(self, size, large=False): return products(self.A, self.centre, self.dense, size, large)
+    def workspace(self, size, large=False):
+        return products(self.A, self.centre, self.dense, size, large)
 
     def blocks(self, n, scores=False) -> tuple:
-        "Rows of a block and of a macro-block; whether they are large; what they cost; most threads."
+        "Rows of a block and of a macro-block; whether they are large; their cost; most threads."
         (K, F), d = self.A.shape, len(self.centre)
         cost, most = n * (4 * K * F + 100 * (K + F)), 4 if K * F < 1000 and locked() else np.inf
         large = cost >= WORTH
         size, macro = block_size(n, d, K, F, large, scores)
         if large: # or buffers would outgrow the data
-            most = min(most, max(int(max(0.9 * n * d, 1_300_000) / (size * (K + F + 1) + macro)), 2))
+            room = max(0.9 * n * d, 1_300_000)
+            most = min(most, max(int(room / (size * (K + F + 1) + macro)), 2))
         return size, macro, large, cost, most
 
 # %% ../../nbs/inside_plans.ipynb #b5e213b8
@@ -90,7 +94,8 @@ class WhitenedPlan(NamedTuple):
     limit: float       # of κ
     dense, tied, loops = True, False, False
 
-    def workspace(self, size, large=False): return whitened_products(self.B, self.h, self.centre, size)
+    def workspace(self, size, large=False):
+        return whitened_products(self.B, self.h, self.centre, size)
 
     def blocks(self, n, scores=False) -> tuple:
         "Long calls, and still as many for each thread; the cost is beyond all limits."
@@ -106,6 +111,7 @@ def _wide(form):
     K, d = form.std.shape
     return form.dense and not form.tied and d >= 20 and (d > 3 * K or d > 48)
 
+# %% ../../nbs/inside_plans.ipynb #4769eb25
 def make_plan(
     form,    # a QuadraticForm
     weights, # (K,)

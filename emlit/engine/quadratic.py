@@ -20,12 +20,12 @@ class QuadraticForm(NamedTuple):
     "What a block of normals tells of its log-densities: they are quadratic functions of x."
     mean: np.ndarray # (K, d), or (K,) for x of shape (n,)
     std: np.ndarray  # (K, d): standard deviations of the columns
-    whitening: np.ndarray = None # W with Σ⁻¹ = Wᵀ W, lower triangles: (K, d, d), or (d, d) for all; None without off-diagonals
+    whitening: np.ndarray = None # triangles W, Σ⁻¹ = Wᵀ W: (K, d, d), or (d, d) for all; or None
 
     @property
     def dense(self) -> bool: return self.whitening is not None
     @property
-    def tied(self) -> bool: return self.dense and self.whitening.ndim == 2 # one matrix for all components
+    def tied(self) -> bool: return self.dense and self.whitening.ndim == 2 # one matrix for all
 
 # %% ../../nbs/12_speed.ipynb #097ee0f5
 def precisions(
@@ -86,7 +86,7 @@ def features(
     centre,  # (d, 1)
     u, products, # where to write: see `layout`
 ) -> None:
-    "Write φ(x) = (1, u, products of u) for u = x − centre, one feature a row; the ones stay as they are."
+    "Write φ(x) = (1, u, products of u) for u = x − centre, one feature a row; the ones stay."
     subtract(columns, centre, u)
     for a, b, product in products: multiply(a, b, product)
 
@@ -117,7 +117,7 @@ def cancellation(
     m,   # (K, d): means, measured from the centre
     std, # (K, d)
 ) -> float:
-    "The largest κ of (12.6): how much larger the terms of a log-density are than 1, near the component."
+    "The largest κ of (12.6): how much larger than 1 the terms of a log-density are, near its mean."
     s = np.abs(m) + 3 * std
     with np.errstate(over="ignore", invalid="ignore"):
         Ps = P * s if P.ndim == 2 else (np.abs(P) @ s[:, :, None])[:, :, 0]

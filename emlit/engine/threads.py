@@ -69,4 +69,5 @@ def in_threads(
     "Share the items among as many threads as BLAS may use, if they cost enough."
     if flops < WORTH or len(items) < 2: return [prepare()(items)]
     parts = min(len(items), PORTIONS)
-    return take_turns(prepare, [items[t::parts] for t in range(parts)], min(cores(), most, parts) - 1)
+    portions = [items[t::parts] for t in range(parts)]
+    return take_turns(prepare, portions, min(cores(), most, parts) - 1)

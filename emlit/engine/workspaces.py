@@ -32,20 +32,20 @@ def aligned(rows, size, kind): # a NumPy dtype
 # %% ../../nbs/inside_workspaces.ipynb #12085d6c
 @cache
 def longest_tiles(K, F, large):
-    "How many rows a tile has, at most and where there are several: of the first product, of the second."
+    "How many rows a tile has, at most, and where there are several: of either product."
     one, other = min(alone(K, F), alone(1, K)), alone(K, stripes(K, F)[0].stop)
-    if large: other = min(other, max(20 * K * F, 64)) # so many that `matmul` lets go of Python's lock
+    if large: other = min(other, max(20 * K * F, 64)) # so many that `matmul` lets go of the lock
     return (one, 4096), (other, 1024)
 
 @cache
 def stripes(K, F):
-    "The features in stripes of one height, for the second product: a tile of fewer may have more rows."
+    "The features in stripes of one height, for the second product: fewer of them, and more rows."
     number = max(F // -(-512 // K), 1) # products of 500 numbers and more let go of Python's lock
     height = -(-F // number)
     return [slice(f, min(f + height, F)) for f in range(0, F, height)]
 
 def _groups(K, cost): # of a component, in multiplications
-    "The components in groups that BLAS leaves to one thread: one group, but for very many features."
+    "The components in groups that BLAS leaves to one thread: one, but for very many features."
     groups = -(-K // max(ALONE[0] // cost, 1))
     number = -(-K // groups) # alike in size
     return [slice(k, k + number) for k in range(0, K, number)]
@@ -72,8 +72,8 @@ def _adding_up(factor, joint, tiles): # (F, b), (K, b)
     height = stripes(K, F)
     if tiles == [(0, 1, b)] and len(height) == 1: return lambda: inner(factor, joint)[None]
     ends = list(accumulate(number for _, number, _ in tiles))
-    parts = [(by_columns(factor[f], cut), by_columns(joint, cut).swapaxes(1, 2), (slice(end - cut[1], end), f))
-             for cut, end in zip(tiles, ends) for f in height]
+    parts = [(by_columns(factor[f], cut), by_columns(joint, cut).swapaxes(1, 2),
+              (slice(end - cut[1], end), f)) for cut, end in zip(tiles, ends) for f in height]
     def add_up():
         S = np.empty((ends[-1], F, K), joint.dtype)
         for a, b, place in parts: matmul(a, b, S[place])
@@ -84,8 +84,8 @@ def _adding_up(factor, joint, tiles): # (F, b), (K, b)
 @dataclass(frozen=True)
 class Workspace:
     "The matrix products of a block of rows, with the buffers for them."
-    densities: object # a function: rows, (d, b) → `joint`, their log-densities less the largest peak
-    totals: object    # a function: writes the sums of `joint` over components, (b,), of exponentials
+    densities: object # a function: rows, (d, b) → `joint`: log-densities less the largest peak
+    totals: object    # a function: writes the sums of exponentials over components, (b,)
     sums: object      # a function: → the sums of each tile of the block, when `scale` is known
     ordered: object   # a function: the sums of many tiles → S, (K, F), in the order of the features
     joint: np.ndarray # (K, b)
@@ -131,6 +131,7 @@ def needs_clamping(joint): # (K, b)
 
 def clamp(joint): np.maximum(joint, _LEAST[joint.dtype], out=joint)
 
+# %% ../../nbs/inside_workspaces.ipynb #82252af1
 def leave_out(space, total): # of a block
     "Which rows of a block are too far out; they are to count for nothing."
     far = np.flatnonzero(~(total > UNDERFLOW[total.dtype]))
@@ -144,12 +145,13 @@ def macro_block_e_step(
     x, w,   # (m, d), and (m,) or None: the rows, and how often each counts
     total,  # (m,): a buffer for the sums of exponentials
     strict=False, # whether to look for rows that are too far out, and to leave them out
-):          # ℓ less peaks; S, (K, F); what was left out. None: there are such rows, and nobody looked
+):          # ℓ less peaks; S, (K, F); rows left out. None: there are some, and nobody looked
     "The E-step of some blocks, and the logarithms of all their rows in the end."
     lift, S, far, least = None, [], [], UNDERFLOW[total.dtype]
     rows = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes))]
     weights = [None] * len(rows) if w is None else [w[c] for c in rows]
-    for at, size, columns, v, p in zip(rows, sizes, [x[c].T for c in rows], weights, [total[c] for c in rows]):
+    each = zip(rows, sizes, [x[c].T for c in rows], weights, [total[c] for c in rows])
+    for at, size, columns, v, p in each:
         space = spaces(size)
         joint = space.densities(columns)
         first = lift is None
@@ -181,9 +183,10 @@ def whitened_products(
     phi, z, joint, (scale,) = (aligned(rows, size, B.dtype) for rows in (F, F, K, 1))
     phi[0], u = 1, phi[1:]
     where, step = cuts(size, alone(STRIPE, F)), STRIPE
-    above = [(slice(a, a + step), slice(min(a + step, d) + 1)) for a in range(0, d, step)] # B is not 0
+    above = [(slice(a, a + step), slice(min(a + step, d) + 1)) for a in range(0, d, step)] # of B
     below = [(slice(a, a + step), slice(min(a + step, F))) for a in range(0, F, step)] # of the sums
-    first = [(*at, by_columns(phi[at[1]], cut), by_columns(z[1:][at[0]], cut)) for cut in where for at in above]
+    first = [(*at, by_columns(phi[at[1]], cut), by_columns(z[1:][at[0]], cut))
+             for cut in where for at in above]
     second = [(at, by_columns(z[at[0]], cut), by_columns(phi[at[1]], cut).swapaxes(1, 2))
               for cut in where for at in below]
     def densities(columns):

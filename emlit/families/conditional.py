@@ -16,14 +16,12 @@ from ..foundations.statistics import Moments, moments_of
 def regression(
     cov,   # (…, d, d): covariances
     given, # numbers of the columns that are given
-# slopes (…, d − m, m), and covariances (…, d − m, d − m), of the other columns, in their order
-) -> tuple:
-    """How normal columns depend on others: B = Σ_ho Σ_oo⁻¹, and C = Σ_hh − B Σ_oh, from one
-    Cholesky factor."""
+) -> tuple: # slopes (…, d − m, m), and covariances (…, d − m, d − m), of the others in their order
+    "How columns depend on others, from one Cholesky factor: Σ_ho Σ_oo⁻¹, Σ_hh − Σ_ho Σ_oo⁻¹ Σ_oh."
     order, m = np.r_[given, others(given, cov.shape[-1])], len(given)
     try: L = np.linalg.cholesky(cov[..., order[:, None], order])
-    except np.linalg.LinAlgError: raise Degenerate("a covariance is singular, as far as the "
-                                                   "computer can tell") from None
+    except np.linalg.LinAlgError:
+        raise Degenerate("a covariance is singular, as far as the computer can tell") from None
     A, B, C = L[..., :m, :m], L[..., m:, :m], L[..., m:, m:] # L = [[A, 0], [B, C]]
     slope = np.linalg.solve(A.swapaxes(-1, -2), B.swapaxes(-1, -2)).swapaxes(-1, -2)
     return slope, C @ C.swapaxes(-1, -2)
@@ -41,8 +39,8 @@ class NormalGiven:
     def conditional(self, columns, values):
         "Normal again, without a floor."
         values = np.atleast_1d(values)[None]
-        return type(self)(self.means_given(values, columns)[0], self._cov_of_others(columns),
-                          self.structure)
+        mean = self.means_given(values, columns)[0]
+        return type(self)(mean, self._cov_of_others(columns), self.structure)
 
     def means_given(self, x, given):
         (K, d), mean = self.mean.shape, self.mean[:, others(given, self.mean.shape[1])]
@@ -58,8 +56,8 @@ class NormalGiven:
 
     def draws_given(self, x, given, rng):
         K, d = self.mean.shape
-        noise = type(self)(np.zeros((K, d - len(given))), self._cov_of_others(given),
-                           self.structure)
+        zero = np.zeros((K, d - len(given)))
+        noise = type(self)(zero, self._cov_of_others(given), self.structure)
         return self.means_given(x, given) + noise.sample(rng, len(x))
 
     def statistics_given(self, x, r, seen):

@@ -47,7 +47,7 @@ def log_det(L): # (d, d) or (K, d, d)
 
 # %% ../../nbs/inside_covariance.ipynb #a002f3d7
 def log_shared(x, mean, L, W): # mean: (K, d); W = L⁻¹
-    "log density of K normals that share one covariance L Lᵀ: whitened, they are independent columns."
+    "log density of K normals that share one covariance L Lᵀ: independent columns, once whitened."
     m = whiten(mean - mean[0], W)
     return log_normal(whiten(x - mean[0], W), m, np.ones_like(m)) - log_det(L)
 
@@ -89,7 +89,9 @@ class Structure:
 
     def divided(self, scatter, weight): return (scatter.T / weight).T
     def sound(self, mean, cov) -> dict:
-        "cov with its factors. Raises Degenerate where it is singular, as far as the computer can tell."
+        """cov with its factors.
+
+        Raises Degenerate where it is singular, as far as the computer can tell."""
         variance = self.diagonal(cov)
         if not np.max(variance) < np.inf: as_array(cov, "cov") # says what is wrong with it
         std = np.sqrt(np.maximum(variance, 0)) # rounding may leave less than 0
@@ -97,8 +99,10 @@ class Structure:
         bad = ~(table > np.maximum(4 * np.spacing(np.abs(mean)), 1e-152)).all(1) # squares underflow
         if not bad.any(): bad, factors = self.factored(cov, std, table)
         if not bad.any(): return {"cov": cov, **factors}
-        if self.tied: raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
-        raise Degenerate("has collapsed: its covariance is singular, and its likelihood has no maximum", int(bad.argmax()))
+        if self.tied:
+            raise Degenerate("the shared covariance is singular: the likelihood has no maximum")
+        raise Degenerate("has collapsed: its covariance is singular, and its likelihood "
+                         "has no maximum", int(bad.argmax()))
 
     def variances(self, cov, shape): return self.table(self.diagonal(cov), shape) # (K, d)
     def covariances(self, cov, shape): # (K, d, d)
@@ -150,10 +154,11 @@ class Spherical(Diagonal):
 
 # %% ../../nbs/inside_covariance.ipynb #c41b9e66
 def _correlated(cov, std, W): # (d, d) or (K, d, d); (K, d); L⁻¹ of cov, or None where there is no L
-    "True for each component whose correlations are so strong that the smallest eigenvalue is rounding."
+    "True for components with correlations so strong that the smallest eigenvalue is rounding."
     least = 16 * cov.shape[-1] * np.finfo(float).eps
     if W is not None: # the sum of 1/λ, by way of L⁻¹, bounds the smallest λ, and is cheaper to have
-        if np.all(np.square(W * std[:, None, :]).sum((1, 2)) * least < 1): return np.zeros(len(std), bool)
+        if np.all(np.square(W * std[:, None, :]).sum((1, 2)) * least < 1):
+            return np.zeros(len(std), bool)
     values = np.linalg.eigvalsh(cov / (std[:, :, None] * std[:, None, :]))[:, 0]
     return values <= (least if W is not None else max(least, values.min()))
 
@@ -192,7 +197,8 @@ class Dense(Structure):
     def log_prob(self, x, mean, L, W): return (log_shared if self.tied else log_full)(x, mean, L, W)
     def scaled(self, z, L): return (z.swapaxes(0, 1) @ L.swapaxes(-1, -2)).swapaxes(0, 1)
     def deviations(self, cov, L, shape): return self.table(np.sqrt(self.diagonal(cov)), shape)
-    def log_spread(self, cov, shape): return np.broadcast_to(np.linalg.slogdet(cov)[1] / (2 * shape[1]), shape[:1])
+    def log_spread(self, cov, shape):
+        return np.broadcast_to(np.linalg.slogdet(cov)[1] / (2 * shape[1]), shape[:1])
     def conditioning(self, mean, cov): # nats a row
         "What the smallest eigenvalue of the correlations and the size of the means do."
         std, eps = np.sqrt(self.diagonal(cov)), np.finfo(float).eps
@@ -205,20 +211,25 @@ class Dense(Structure):
 
 # %% ../../nbs/inside_covariance.ipynb #18e037b8
 STRUCTURES = {"full": Dense(), "diag": Diagonal(), "spherical": Spherical(),
-              "tied": Dense(tied=True), "tied_diag": Diagonal(tied=True), "tied_spherical": Spherical(tied=True)}
+              "tied": Dense(tied=True), "tied_diag": Diagonal(tied=True),
+              "tied_spherical": Spherical(tied=True)}
 
 def structure_of(
     name, # a key of STRUCTURES
 ) -> Structure:
-    "The structure of that name. Raises TypeError for what is no text, ValueError for a name that is unknown."
+    """The structure of that name.
+
+    Raises TypeError for what is no text, ValueError for a name that is unknown."""
     if isinstance(name, str) and name in STRUCTURES: return STRUCTURES[name]
-    raise (ValueError if isinstance(name, str) else TypeError)(f"structure must be one of {', '.join(STRUCTURES)}; got {name!r}")
+    kind = ValueError if isinstance(name, str) else TypeError
+    raise kind(f"structure must be one of {', '.join(STRUCTURES)}; got {name!r}")
 
 # %% ../../nbs/inside_covariance.ipynb #e0a1b2c5
 class Quadratic:
     "A family whose log-densities are quadratic functions of x, as far as no subclass changes them."
     def kernel(self, weights, dtype=float, engine="numpy"):
-        return e_step_kernel(self.quadratic_form(), weights, dtype, engine) if self.quadratic else None
+        if not self.quadratic: return None
+        return e_step_kernel(self.quadratic_form(), weights, dtype, engine)
 
     def score_kernel(self, weights):
         return score_kernel(self.quadratic_form(), weights) if self.quadratic else None

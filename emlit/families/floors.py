@@ -11,12 +11,14 @@ import numpy as np
 from .constraints import as_factor
 from .covariance import inverse_triangle, structure_of
 from ..foundations.arrays import calm
-from ..foundations.reading import as_array, as_probabilities, as_sample_weight, counting, require
+from ..foundations.reading import (as_array, as_probabilities, as_sample_weight, counting,
+                                      require)
 from ..foundations.statistics import moments_of, refuse_huge
 
 # %% ../../nbs/inside_floors.ipynb #34a06538
 def _whitened(cov, floor): # (…, d, d); (d, d)
-    "L for floor = L Lᵀ, and the eigenvalues, smallest first, and eigenvectors of the covariance in units of the floor."
+    """L for floor = L Lᵀ, and the eigenvalues, smallest first, and eigenvectors of the covariance
+    in units of the floor."""
     L = np.linalg.cholesky(floor)
     W = inverse_triangle(L)
     return L, *np.linalg.eigh(W @ cov @ W.T)
@@ -30,7 +32,8 @@ def _triangle(root): # (…, d, d), columns in ascending order of length
 
 # %% ../../nbs/inside_floors.ipynb #b7137996
 def lift(cov, floor): # (…, d) and (d,) or a number; or (…, d, d) and (d, d)
-    """The likeliest covariance above the floor, where `cov` is the likeliest of all: equation (4.20); and its factor.
+    """The likeliest covariance above the floor, `cov` being the likeliest of all: equation (4.20);
+    and its factor.
 
     The factor is None for a diagonal.
     Eigenvalues that float64 could not tell from 0, beside the largest, are lifted too."""
@@ -55,10 +58,11 @@ def on_floor(cov, floor): # shapes as in lift
 
 # %% ../../nbs/inside_floors.ipynb #db8610dc
 def as_floor(floor, *shapes):
-    "Read a floor: numbers above 0, or a positive definite matrix. Raises ValueError for another shape."
+    "Read a floor: numbers above 0, or a positive definite matrix. Raises ValueError for others."
     array = as_array(floor, "floor")
     if array.shape not in shapes:
-        raise ValueError(f"floor must have shape {' or '.join(map(str, dict.fromkeys(shapes)))}; got {array.shape}")
+        right = " or ".join(map(str, dict.fromkeys(shapes)))
+        raise ValueError(f"floor must have shape {right}; got {array.shape}")
     if array.ndim < 2: require(array > 0, array, "floor", "above 0")
     else: as_factor(array, "floor")
     return array
@@ -83,11 +87,15 @@ def _far(x, w): # (n,), (n,)
     low, high = _edges(x, w)
     width, apart = high - low, np.abs(x - low)
     others = apart > 4 * np.spacing(np.abs(low))
-    if not width > 4 * np.spacing(max(-low, high)) and others.any(): width = _edges(apart[others], w[others])[1]
+    if not width > 4 * np.spacing(max(-low, high)) and others.any():
+        width = _edges(apart[others], w[others])[1]
     return np.maximum(low - x, x - high) > 100 * width
 
+# %% ../../nbs/inside_floors.ipynb #5e5f179e
 def _without_far(x, w): # (n, d), (n,)
-    "The rows that do not lie far outside, and their weights. If those would be too few, all, with far numbers moved to the edge."
+    """The rows that do not lie far outside, and their weights.
+
+    If those would be too few, all, with far numbers moved to the edge."""
     far = np.stack([_far(column, w) for column in x.T], 1)
     near = ~far.any(1)
     if near.all(): return x, w
@@ -95,8 +103,10 @@ def _without_far(x, w): # (n, d), (n,)
     low, high = np.stack([_edges(column, w) for column in x.T], 1)
     return np.where(far, np.clip(x, low, high), x), w
 
+# %% ../../nbs/inside_floors.ipynb #8d6bfcc9
 def _size_of_constant(x, w, near): # (n, d), (n,), and the rows of x that are near
-    "A standard deviation for columns that do not vary near the middle: that of all rows, or the size of the numbers."
+    """A standard deviation for columns that do not vary near the middle: that of all rows, or the
+    size of the numbers."""
     size = np.abs(near).max(0)
     size = np.where(size > 0, size, 1)
     if near is x: return size
@@ -110,31 +120,35 @@ def scale_floor(
     structure="full",   # of the covariances; for 1-D data the floor is a number
     sample_weight=None, # (n,), how often each observation counts
     ratio=1e-12,        # the share of the data's variance that no component falls below
-) -> np.ndarray:        # the floor: (d, d) for full and tied, (d,) for diag and tied_diag, else a number
-    """A floor for covariances, measured by the data: independent of units and origin, and untouched by healthy components.
+) -> np.ndarray:        # the floor, as one covariance: (d, d), (d,) or a number
+    """A floor for covariances, measured by the data.
 
-    Rows that lie a hundred times farther out than the middle of the data is wide do not count, if they are few: the
-    variance is then that of the others. Raises ValueError for a structure that is unknown and for a ratio outside [0, 1]."""
-    x, ratio = as_array(counting(x, sample_weight), "x", ndim=(1, 2)), as_probabilities(ratio, "ratio", ndim=(0,))
-    columns, w = x.reshape(len(x), -1), as_sample_weight(sample_weight, len(x))
-    refuse_huge(columns)
+    It is independent of units and origin, and untouched by healthy components.
+    Rows that lie a hundred times farther out than the middle of the data is wide do not count, if
+    they are few: the variance is then that of the others. Raises ValueError for a structure that is
+    unknown and for a ratio outside [0, 1]."""
+    x = as_array(counting(x, sample_weight), "x", ndim=(1, 2))
+    columns, w = refuse_huge(x.reshape(len(x), -1)), as_sample_weight(sample_weight, len(x))
     columns, w = (columns, w) if w.all() else (columns[w > 0], w[w > 0])
-    form = structure_of(structure)
+    form, ratio = structure_of(structure), as_probabilities(ratio, "ratio", ndim=(0,))
     dense = form.dense and x.ndim == 2
     near, its = _without_far(columns, w)
     cov = _data_moments(near, its, dense).square[0] / its.sum()
     size, variance = np.abs(near).max(0), np.diagonal(cov) if dense else cov
     constant = ~(variance > np.maximum(16 * np.spacing(size)**2, 1e-280))
     std = np.sqrt(np.where(constant, _size_of_constant(columns, w, near)**2, variance))
-    floor = np.maximum(ratio * std**2, np.maximum(np.spacing(size)**2, 1e-300)) # never below rounding
-    if x.ndim == 1: return floor[0]
-    if not dense: return form.pooled(floor)
-    return _correlated_floor(cov, std, constant, ratio) + np.diag(np.where(floor > ratio * std**2, floor, 0))
+    # never below rounding
+    floor = np.maximum(ratio * std**2, np.maximum(np.spacing(size)**2, 1e-300))
+    if not dense: return floor[0] if x.ndim == 1 else form.pooled(floor)
+    least = np.diag(np.where(floor > ratio * std**2, floor, 0))
+    return _correlated_floor(cov, std, constant, ratio) + least
 
 # %% ../../nbs/inside_floors.ipynb #1cf56fa9
 def _correlated_floor(cov, std, constant, ratio): # (d, d); (d,), (d,)
-    "The share of the covariance, with the eigenvalues of the correlations lifted to 0.1, or to 100 where they are 0."
-    with np.errstate(invalid="ignore", divide="ignore"): correlation = cov / std / std[:, None] # of columns that vary
+    """The share of the covariance, with the eigenvalues of the correlations lifted to 0.1, or to
+    100 where they are 0."""
+    with np.errstate(invalid="ignore", divide="ignore"): # of columns that vary
+        correlation = cov / std / std[:, None]
     R = np.where(constant | constant[:, None], np.eye(len(std)), correlation)
     values, V = np.linalg.eigh(R)
     values = np.where(values > 16 * len(std) * np.finfo(float).eps, np.maximum(values, 0.1), 100)

@@ -36,7 +36,8 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
     multivariate = True
 
     @property
-    def exact(self) -> bool: return not self.reg_covar > 0 # with something added, the M-step maximises nothing
+    def exact(self) -> bool:
+        return not self.reg_covar > 0 # with something added, the M-step maximises nothing
 
     def matrices(self) -> np.ndarray:
         "Every Σ_k as a matrix, (K, d, d), or the shared one, (1, d, d)."
@@ -50,7 +51,8 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
         "The variances of the columns, (K, d)."
         return self.form.variances(self.cov, self.mean.shape)
 
-    def precisions(self) -> np.ndarray: return self.form.inverted(self.cov) # in the shape of the structure
+    def precisions(self) -> np.ndarray:
+        return self.form.inverted(self.cov) # in the shape of the structure
 
     def precision_factors(self) -> np.ndarray:
         "U with U Uᵀ = Σ⁻¹, upper triangular; or one over the standard deviations."
@@ -59,7 +61,8 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
     @classmethod
     def with_factors(cls, mean, cov, factors, structure):
         "Normals whose factors are known, more exactly than the digits of `cov` say."
-        return cls(mean, structure_of(structure).unit(*mean.shape), structure)._with(cov=cov, _scale=factors)
+        unit = structure_of(structure).unit(*mean.shape)
+        return cls(mean, unit, structure)._with(cov=cov, _scale=factors)
 
     def column(self): # (K,), (K,)
         "Where d = 1: means and standard deviations."
@@ -68,14 +71,16 @@ class _Answering(NormalInverseWishart, NormalGiven, Quadratic, Family):
 
     def with_floor(self, x, sample_weight=None):
         "With the floor of `scale_floor`, unless it has one."
-        return self if self.floor is not None else replace(self, floor=scale_floor(x, self.structure, sample_weight))
+        if self.floor is not None: return self
+        return replace(self, floor=scale_floor(x, self.structure, sample_weight))
 
     @classmethod
     def template(cls, x, K, **constants):
         "Unit covariances in the shape of the structure."
         d, structure = as_array(x, "x", ndim=(2,)).shape[1], constants.get("structure", "full")
-        if not isinstance(structure, str): raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
-        cov = STRUCTURES[structure].unit(K, d) if structure in STRUCTURES else 1.0 # which the class refuses
+        if not isinstance(structure, str):
+            raise TypeError(f"structure must be text, such as 'full'; got {structure!r}")
+        cov = STRUCTURES[structure].unit(K, d) if structure in STRUCTURES else 1.0 # to be refused
         return cls(np.zeros((K, d)), cov, **constants)
 
 # %% ../../nbs/inside_gaussian.ipynb #c2a83d5e
@@ -91,26 +96,29 @@ class _Factored(_Answering):
     @property
     def n_parameters(self) -> int: return self.mean.size + self.form.n_free(*self.mean.shape)
     @property
-    def quadratic(self) -> bool: return defines(MultivariateNormal, type(self), "log_prob", "statistics")
+    def quadratic(self) -> bool:
+        return defines(MultivariateNormal, type(self), "log_prob", "statistics")
     @property
     def form(self) -> Structure: return STRUCTURES[self.structure]
 
     def tangent(self, name, k):
         "The mean in units of the spread, the covariance relative to itself."
         if name not in ("mean", "cov"): return super().tangent(name, k)
-        own, cov = (self._scale, self.cov) if "cov" in self.shared else (self._scale[k], self.cov[k])
-        return self.form.moves(cov, own) if name == "cov" else self.form.mean_moves(own, self.mean.shape[1])
+        form = self.form
+        own, cov = (self._scale, self.cov) if form.tied else (self._scale[k], self.cov[k])
+        return form.moves(cov, own) if name == "cov" else form.mean_moves(own, self.mean.shape[1])
 
     @property
     def row_cost(self) -> int: return 200 + 4 * self.mean.shape[1]**2
 
     def quadratic_form(self):
-        "What `emlit.engine` needs to know: means, standard deviations, and the inverses of the factors."
+        "What `emlit.engine` needs to know: means, standard deviations, inverses of the factors."
         form = self.form
-        return QuadraticForm(self.mean, form.deviations(self.cov, self._scale, self.mean.shape), self._inverse if form.dense else None)
+        std = form.deviations(self.cov, self._scale, self.mean.shape)
+        return QuadraticForm(self.mean, std, self._inverse if form.dense else None)
 
     def conditioning(self, weights, eps) -> float:
-        "The same, and what the smallest eigenvalue of the correlations and the size of the means do."
+        "The same, and what the smallest eigenvalue of the correlations and the means' size do."
         return max(super().conditioning(weights, eps), self.form.conditioning(self.mean, self.cov))
 
     def log_spread(self) -> np.ndarray: # (K,)
@@ -120,7 +128,8 @@ class _Factored(_Answering):
     def __reduce__(self): return *super().__reduce__(), {"_scale": self._scale}
     def __setstate__(self, state): set_fields(self, **state)
 
-    def select(self, order): return self._with(**{name: getattr(self, name)[order] for name in self.form.rows()})
+    def select(self, order):
+        return self._with(**{name: getattr(self, name)[order] for name in self.form.rows()})
 
     def with_rows(self, k, part):
         values = {name: np.array(getattr(self, name)) for name in self.form.rows()}
@@ -133,14 +142,15 @@ class MultivariateNormal(_Factored):
     """The bell curve in d dimensions, with one of six structures of the covariances.
 
     Raises ValueError for a cov of the wrong shape, not symmetric or not positive definite,
-    and for an x that is not finite or has another number of columns; TypeError for a structure that is no text.
+    and for an x that is not finite or has another number of columns; TypeError for a structure that
+    is no text.
     The M-step keeps Σ ⪰ `floor`, if one is given, and adds `reg_covar` to every variance first.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2;
     Celeux & Govaert, Pattern Recognition 28 (1995)."""
     mean: np.ndarray # (K, d) for x of shape (n, d)
-    cov: np.ndarray  # full (K, d, d), diag (K, d), spherical (K,); tied (d, d), tied_diag (d,), tied_spherical ()
+    cov: np.ndarray  # full (K, d, d), diag (K, d), spherical (K,); tied…: the same without K
     structure: str = "full" # which covariances are allowed; "tied": one for all components
-    floor: np.ndarray = None # known: (d, d) for full and tied, (d,) for diag and tied_diag, else a number; None: no floor
+    floor: np.ndarray = None # known: as one covariance: (d, d), (d,) or a number; None: no floor
     reg_covar: float = 0.0   # known: what scikit-learn adds to each variance
     constants = ("structure", "floor", "reg_covar")
 
@@ -148,17 +158,18 @@ class MultivariateNormal(_Factored):
         mean, cov = as_array(self.mean, "mean", ndim=(2,)), as_array(self.cov, "cov")
         form = structure_of(self.structure)
         shape = form.shape(*mean.shape)
-        if cov.shape != shape: raise ValueError(f"cov must have shape {shape} for structure {self.structure!r} "
-                                                f"and mean of shape {mean.shape}; got {cov.shape}")
+        if cov.shape != shape:
+            raise ValueError(f"cov must have shape {shape} for structure {self.structure!r} "
+                             f"and mean of shape {mean.shape}; got {cov.shape}")
         set_fields(self, mean=mean, cov=cov, _scale=form.factor(cov))
         object.__setattr__(self, "reg_covar", as_tolerance(self.reg_covar, "reg_covar"))
-        if self.floor is not None: set_fields(self, floor=as_floor(self.floor, form.of_one(mean.shape[1])))
+        if self.floor is not None:
+            set_fields(self, floor=as_floor(self.floor, form.of_one(mean.shape[1])))
 
     @cached_property
-    def _inverse(self): return self.form.with_inverse(self._scale).get("_inverse") # None without off-diagonals
+    def _inverse(self):
+        return self.form.with_inverse(self._scale).get("_inverse") # None without off-diagonals
 
-    @property
-    def exact(self) -> bool: return self.reg_covar == 0 # what is added to variances is no maximum
     @property
     def n_components(self) -> int: return len(self.mean)
     def supports(self, x) -> np.ndarray: # (n,)
@@ -167,7 +178,8 @@ class MultivariateNormal(_Factored):
 
     def check(self, x) -> np.ndarray:
         "Read observations: finite, d in each row."
-        return check_columns(refuse_huge(as_array(x, "x", ndim=(1, 2), single=True)), self.mean.shape)
+        x = as_array(x, "x", ndim=(1, 2), single=True)
+        return check_columns(refuse_huge(x), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -185,12 +197,13 @@ class MultivariateNormal(_Factored):
     def square_shape(self): return self.form.square_shape(*self.mean.shape)
 
     def maximise(self, stats, freeze=()) -> "MultivariateNormal":
-        """The mean, and the scatter about it (about the frozen mean, if that is frozen), as the structure says.
+        """The mean, and the scatter about it (about a frozen mean, if so), as the structure says.
 
         `prior`: Moments to add. Raises Degenerate for a component without data, and,
         without a floor, for one without spread in some direction."""
-        form = self.form
-        mean = self.mean if "mean" in freeze else stats.origin + divide(stats.total, stats.weight, signed=True)
+        form, mean = self.form, self.mean
+        if "mean" not in freeze:
+            mean = stats.origin + divide(stats.total, stats.weight, signed=True)
         if "cov" in freeze: return self._with(mean=mean)
         if "mean" in freeze and not form.tied: divide(stats.weight, stats.weight)
         cov = form.from_scatter(stats.about(mean).square, stats.weight)
@@ -199,13 +212,17 @@ class MultivariateNormal(_Factored):
     def guarded(self) -> np.ndarray: # (K,)
         "True for each component whose covariance touches the floor."
         if self.floor is None: return super().guarded()
-        return np.broadcast_to(on_floor(self.form.columns_last(self.cov), self.floor), self.n_components)
+        low = on_floor(self.form.columns_last(self.cov), self.floor)
+        return np.broadcast_to(low, self.n_components)
 
     def marginal(self, columns):
         "These columns alone: their means, and their rows and columns of cov."
-        cov, floor = (a if a is None else self.form.of_columns(a, columns) for a in (self.cov, self.floor))
-        return replace(self, mean=self.mean[:, as_columns(columns, self.mean.shape[1])], cov=cov, floor=floor)
+        columns = as_columns(columns, self.mean.shape[1])
+        cov, floor = (a if a is None else self.form.of_columns(a, columns)
+                      for a in (self.cov, self.floor))
+        return replace(self, mean=self.mean[:, columns], cov=cov, floor=floor)
 
     def sample(self, rng, n) -> np.ndarray: # (n, K, d)
         "n points of each component."
-        return self.mean + self.form.scaled(as_rng(rng).standard_normal((n, *self.mean.shape)), self._scale)
+        z = as_rng(rng).standard_normal((n, *self.mean.shape))
+        return self.mean + self.form.scaled(z, self._scale)

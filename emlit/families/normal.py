@@ -19,36 +19,9 @@ from ..foundations.arrays import set_fields
 from ..foundations.reading import as_array, as_positive, as_rng, check_columns, same_shape
 from ..foundations.statistics import Moments, divide, moments_of, refuse_collapse, refuse_huge
 
-# %% ../../nbs/inside_normal.ipynb #ec61febc
-@dataclass(frozen=True, eq=False, repr=False)
-class Normal(NormalInverseGamma, Quadratic, Univariate):
-    """The bell curve. Its second parameter is the standard deviation, not the variance.
-
-    Raises ValueError for a std that is not above 0, and for an x that is not finite
-    or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150 in
-    size. With a `floor`, the M-step keeps every variance at or above it (see "A floor under the
-    variances").
-    Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2."""
-    mean: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d)
-    std: np.ndarray  # like mean: standard deviations; one number for either stands for all
-    floor: np.ndarray = None # known: the least variance, a number or (d,); None: no floor
-    constants = shared = ("floor",)
-    constraints = {"mean": "real", "std": "positive"}
-    discrete = False
-
-    def __post_init__(self):
-        set_fields(self, **same_shape(mean=as_array(self.mean, "mean", ndim=(0, 1, 2)),
-                                      std=as_positive(self.std, "std", (0, 1, 2))))
-        if self.floor is not None:
-            set_fields(self, floor=as_floor(self.floor, (), self.mean.shape[1:]))
-
-    @property
-    def quadratic(self) -> bool: return defines(Normal, type(self), "log_prob", "statistics")
-
-    def quadratic_form(self):
-        "What `emlit.engine` needs to know: independent columns."
-        return QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
-
+# %% ../../nbs/inside_normal.ipynb #585ebdbe
+class _Answering(NormalInverseGamma, Quadratic, Univariate):
+    "What others ask of normal columns."
     def _sizes(self, k): return {"mean": self.std[k], "std": self.std[k]}
     def variances(self) -> np.ndarray: return self.std.reshape(len(self.std), -1)**2 # (K, d)
 
@@ -56,8 +29,9 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
         "The covariance matrices, (K, d, d)."
         return self.variances()[..., None] * np.eye(self.std[0].size)
 
-    def log_spread(self) -> np.ndarray: # (K,)
-        return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1)
+    def log_spread(self) -> np.ndarray:
+        return np.log(np.reshape(self.std, (len(self.std), -1))).mean(1) # (K,)
+
     def mean_and_variance(self): return self.mean, self.std**2
 
     def column(self): # (K,), (K,)
@@ -77,9 +51,38 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
             total[:, seen], square[:, seen], origin[:, seen] = part.total, part.square, part.origin
         return Moments(weight, total, square, origin)
 
+# %% ../../nbs/inside_normal.ipynb #ec61febc
+@dataclass(frozen=True, eq=False, repr=False)
+class Normal(_Answering):
+    """The bell curve. Its second parameter is the standard deviation, not the variance.
+
+    Raises ValueError for a std that is not above 0, and for an x that is not finite
+    or whose shape does not fit. Measure in units in which data lie between 1e-150 and 1e150.
+    With a `floor`, the M-step keeps every variance at or above it.
+    Source: Bishop, Pattern Recognition and Machine Learning (2006), section 9.2."""
+    mean: np.ndarray # (K,) for x of shape (n,), or (K, d) for x of shape (n, d)
+    std: np.ndarray  # like mean: standard deviations; one number for either stands for all
+    floor: np.ndarray = None # known: the least variance, or (d,): one a column; None: no floor
+    constants = shared = ("floor",)
+    constraints = {"mean": "real", "std": "positive"}
+    discrete = False
+
+    def __post_init__(self):
+        mean, std = as_array(self.mean, "mean", ndim=(0, 1, 2)), self.std
+        set_fields(self, **same_shape(mean=mean, std=as_positive(std, "std", (0, 1, 2))))
+        if self.floor is not None:
+            set_fields(self, floor=as_floor(self.floor, (), self.mean.shape[1:]))
+
+    @property
+    def quadratic(self) -> bool: return defines(Normal, type(self), "log_prob", "statistics")
+
+    def quadratic_form(self):
+        "What `emlit.engine` needs to know: independent columns."
+        return QuadraticForm(self.mean, self.std.reshape(len(self.std), -1))
+
     def read(self, x):
-        x = refuse_huge(as_array(x, "x", ndim=(1, 2), single=True))
-        return check_columns(x, self.mean.shape)
+        x = as_array(x, "x", ndim=(1, 2), single=True)
+        return check_columns(refuse_huge(x), self.mean.shape)
 
     def log_prob(self, x) -> np.ndarray: # (n, K)
         "log f_k(x_i)."
@@ -97,14 +100,14 @@ class Normal(NormalInverseGamma, Quadratic, Univariate):
     def square_shape(self): return self.mean.shape
 
     def maximise(self, stats, freeze=()) -> "Normal":
-        """The mean, and the root of the mean square about it (about the frozen mean, if that is
-        frozen).
+        """The mean, and the root of the mean square about it (about a frozen mean, if so).
 
         `prior`: Moments to add, such as those of data seen earlier.
         Raises Degenerate for a component without data and, without a floor, for one whose data are
         all one value."""
-        if "mean" in freeze: mean = self.mean
-        else: mean = stats.origin + divide(stats.total, stats.weight, signed=True)
+        mean = self.mean
+        if "mean" not in freeze:
+            mean = stats.origin + divide(stats.total, stats.weight, signed=True)
         if "std" in freeze: return self._with(mean=mean)
         variance = divide(stats.about(mean).square, stats.weight, signed=True)
         std = np.sqrt(np.maximum(variance, 0 if self.floor is None else self.floor))
