@@ -67,11 +67,11 @@ class Incomplete(Computed):
         if seen.any(): total[:, self.totals_of(seen)] = self.marginal(seen).statistics(x, r).total
         return Stats(weight, total)
 
-    def rest(self, given) -> "Family":
+    def rest(self, given):
         "The distribution of all columns but these, whatever the others hold."
         return self.marginal(others(given, self.event_shape[0])) if len(given) else self
 
-    def conditional(self, columns, values) -> "Family":
+    def conditional(self, columns, values):
         """The distribution of the other columns, given these.
 
         Raises TypeError if the family does not say what that is."""

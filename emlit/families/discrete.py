@@ -87,8 +87,8 @@ class Binomial(Beta, RoundsGiven):
         p = as_probabilities(self.p, "p", ndim=(1, 2))
         if self.n is not None: set_fields(self, n=as_tosses(self.n, p))
         elif p.ndim == 2:
-            raise ValueError("n must be a number, or one for each column, where p has shape (K, d); "
-                             "n=None reads rows (heads, tosses), for a p of shape (K,); "
+            raise ValueError("n must be a number, or one for each column, where p has shape "
+                             "(K, d); n=None reads rows (heads, tosses), for a p of shape (K,); "
                              f"got a p of shape {p.shape}")
         set_fields(self, p=p)
 

@@ -65,8 +65,8 @@ def read_array(value, name="x"):
         got = f"got an object of type {type(value).__name__}: say {{name}}.toarray()"
         raise InvalidType(name, f"must hold real numbers in a dense array; {got}")
     try: array = np.asarray(value)
-    except ValueError as error:
-        raise InvalidValue(name, "must be a rectangular array; its rows differ in length") from error
+    except ValueError as e:
+        raise InvalidValue(name, "must be a rectangular array; its rows differ in length") from e
     if array.dtype.kind != "O" or not hasattr(value, "to_numpy"): return array
     if dtype_kinds(value) <= set("fiub"): return value.to_numpy(dtype=float, na_value=np.nan)
     array = np.where(_is_gap(array).astype(bool), np.nan, array)
