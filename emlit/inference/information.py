@@ -19,32 +19,34 @@ from ..sources import as_source
 def louis(
     scores, # `Scores` of some rows
 ) -> tuple: # score (p,), missing information (p, p)
-    """Louis' identity: what is missing is the covariance of the complete-data score, given x.
+    """What is missing: the covariance of the complete-data score.
 
     Source: Louis, J. R. Statist. Soc. B 44 (1982)."""
-    p, n = len(scores.chart.free), len(scores.x)
+    w, (n, p) = scores.w[:, None], (len(scores.x), len(scores.chart.free))
     second, mean = np.zeros((p, p)), np.zeros((n, p))
     for k, (g, D) in enumerate(scores.parts()):
         r = scores.r[:, k, None]
         mean[:, g] += r * D
-        second[np.ix_(g, g)] += over_rows(scores.w[:, None] * r * D, D)
-    return over_rows(mean, scores.w), second - over_rows(scores.w[:, None] * mean, mean)
+        second[np.ix_(g, g)] += over_rows(w * r * D, D)
+    return over_rows(mean, scores.w), second - over_rows(w * mean, mean)
 
 # %% ../../nbs/14_uncertainty.ipynb #74797156
 def oakes(
     scores, # `Scores` of some rows
 ) -> tuple: # score (p,), missing information (p, p)
-    """Oakes' identity: how the expected score, at fixed θ, moves with the θ′ of the E-step.
+    """What is missing: how the expected score moves with the E-step's θ′.
 
     Source: Oakes, J. R. Statist. Soc. B 61 (1999)."""
     p = len(scores.chart.free)
     parts, rows = list(scores.parts()), []
     def expected(r): # the expected score under responsibilities r
         s = np.zeros(p)
-        for k, (g, D) in enumerate(parts): s[g] += over_rows(D, scores.w * r[:, k])
+        for k, (g, D) in enumerate(parts):
+            s[g] += over_rows(D, scores.w * r[:, k])
         return s
     for u in scores.chart.A.T:
-        rows.append(derivative(lambda h: expected(log_normalise(scores.joint(h * u))[1])))
+        r_near = lambda h: log_normalise(scores.joint(h * u))[1]
+        rows.append(derivative(lambda h: expected(r_near(h))))
     return expected(scores.r), np.array(rows).reshape(p, p)
 
 # %% ../../nbs/14_uncertainty.ipynb #8024ac6f
@@ -58,19 +60,23 @@ def map_derivative(
     source = as_source(x)
     def step(v):
         model = chart.at(v)
-        return chart.coordinates(model.m_step(source.e_step(model, **for_e), **freezing))
-    return np.array([derivative(lambda s: step(s * u)) for u in np.eye(len(chart.free))]).T
+        expectation = source.e_step(model, **for_e)
+        return chart.coordinates(model.m_step(expectation, **freezing))
+    unit = np.eye(len(chart.free))
+    return np.array([derivative(lambda s: step(s * u)) for u in unit]).T
 
 # %% ../../nbs/14_uncertainty.ipynb #27d52781
 def complete_information(
     observed, # (p, p)
     J,        # (p, p): the derivative of the EM map
 ) -> np.ndarray: # (p, p); nan where EM stands still in some direction
-    "What would be known if nothing were missing, from what is observed and from the EM map."
-    left, unknown = np.eye(len(J)) - J, np.full(J.shape, np.nan)
-    try: known = np.linalg.solve(left.T, observed.T).T if np.linalg.cond(left) < 1e8 else unknown
-    except np.linalg.LinAlgError: known = unknown
-    return (known + known.T) / 2
+    "What would be known if nothing were missing."
+    left = np.eye(len(J)) - J
+    try:
+        known = np.linalg.solve(left.T, observed.T).T
+        sound = np.linalg.cond(left) < 1e8
+    except np.linalg.LinAlgError: sound = False
+    return (known + known.T) / 2 if sound else np.full(J.shape, np.nan)
 
 # %% ../../nbs/14_uncertainty.ipynb #5ad1c5fc
 def information_from_map(
@@ -80,7 +86,7 @@ def information_from_map(
     freezing, # what the M-step is told
     loglik,   # a function: model → ℓ
 ) -> tuple:    # score (p,), observed and complete information (p, p)
-    "Score and information of any model, from ℓ and the derivative of the EM map alone."
+    "Score and information from ℓ and the EM map alone."
     unit = np.eye(len(chart.free))
     score = np.array([derivative(lambda s: loglik(chart.at(s * u))) for u in unit])
     observed = -second_derivatives(lambda v: loglik(chart.at(v)), unit)
