@@ -7,7 +7,8 @@ import pkgutil as _pkgutil
 from importlib import import_module as _import_module
 
 from emlit.sources import Chunks, Source
-from emlit.families import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Moments,
+from emlit.foundations.errors import Degenerate, EMWarning, Impossible, MissingValue
+from emlit.families import (Bernoulli, Binomial, Categorical, Exponential, Family, Gamma, Geometric, Moments,
                             Multinomial, MultivariateNormal, Normal, Poisson, Stats, Uniform, Univariate, scale_floor)
 from emlit.algorithm.acceleration import SQUAREM, Accelerator, Anderson
 from emlit.algorithm.fitting import Trace, fit
@@ -20,13 +21,14 @@ from emlit.algorithm.online import Stream, incremental_em, online_em
 from emlit.sources import squash
 
 __all__ = ["Accelerator", "Aitken", "Anderson", "Bernoulli", "Binomial", "Categorical", "Chunks",
-           "Degenerate", "Expectation", "Exponential", "Family", "Gamma", "GaussianMixture",
-           "Geometric", "LastGain", "Mixture", "MixtureModel", "Model", "Moments", "Multinomial",
-           "MultivariateNormal", "Normal", "Poisson", "Prior", "SQUAREM", "Source", "Stats", "Step",
-           "StoppingRule", "Stream", "Trace", "Uniform", "Univariate", "aic", "bic", "bootstrap",
-           "bootstrap_lrt", "canonical", "elbo", "em", "entropy", "fit", "icl", "impute",
-           "incremental_em", "kl", "match", "multistart", "online_em", "permute", "q_function",
-           "regress", "scale_floor", "select", "squash", "standard_errors"]
+           "Degenerate", "EMWarning", "Expectation", "Exponential", "Family", "Gamma",
+           "GaussianMixture", "Geometric", "Impossible", "LastGain", "MissingValue", "Mixture",
+           "MixtureModel", "Model", "Moments", "Multinomial", "MultivariateNormal", "Normal",
+           "Poisson", "Prior", "SQUAREM", "Source", "Stats", "Step", "StoppingRule", "Stream",
+           "Trace", "Uniform", "Univariate", "aic", "bic", "bootstrap", "bootstrap_lrt",
+           "canonical", "elbo", "em", "entropy", "fit", "icl", "impute", "incremental_em", "kl",
+           "match", "multistart", "online_em", "permute", "q_function", "regress", "scale_floor",
+           "select", "squash", "standard_errors"]
 
 
 _LAZY = {name: "estimators" for name in ("GaussianMixture", "MixtureModel", "select")}
