@@ -214,6 +214,16 @@ def test_a_structure_is_an_object_and_no_word(every):
     assert sum(len(string_tests(m)) for m in every.values()) < 10
 
 
+def test_no_private_name_crosses_a_border(every):
+    assert not set(crossings(every))
+
+
+@pytest.mark.notebook
+def test_a_lesson_shows_at_work_what_it_exports():
+    shown = list(shown_at_work())
+    assert sum(s for *_, s in shown) > 0.7 * sum(n for _, n, _ in shown)
+
+
 def test_no_chapter_is_called_by_its_number(every):
     found = [f"{m}: {line.strip()}" for m in every.values() for line in m.text.splitlines()
              if re.search(r"(?i)\bchapters? \d", line) and "Source:" not in line and not re.search(r"\(\d{4}\)", line)]

@@ -152,3 +152,13 @@ def test_chapters_take_their_numbers_with_them(tmp_path):
 def test_a_chapter_that_the_table_does_not_name_is_missed(tmp_path):
     course(tmp_path, ["01 a"], **{"01_a": ["text"], "02_b": ["text"]})
     with pytest.raises(SystemExit, match="name different chapters: b"): chapters.renumber(tmp_path)
+
+
+def test_pages_inside_stand_by_their_folder():
+    listed = "  - section: Use\n    contents:\n      - 80_data.ipynb\n  - section: Inside\n    contents:\n      - inside_a.ipynb\n      - inside_b.ipynb\n      - inside_contracts.ipynb\n"
+    exports = {"80_data": "data", "inside_a": "plots.a", "inside_b": "foundations.b", "inside_contracts": "foundations.protocols"}
+    books = {build.ROOT / f"{name}.ipynb": nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"#| default_exp {module}")]) for name, module in exports.items()}
+    assert build.grouped(listed + "format: html\n", books).splitlines() == [
+        "  - section: Use", "    contents:", "      - 80_data.ipynb",
+        "  - section: 'Inside: foundations'", "    contents:", "      - inside_contracts.ipynb", "      - inside_b.ipynb",
+        "  - section: 'Inside: plots'", "    contents:", "      - inside_a.ipynb", "format: html"]

@@ -21,6 +21,7 @@ from notebooks import ROOT, CellFailed, execute_all
 
 BUILD, DOCS = ROOT / "_build", ROOT / "_docs"
 NUMBERED = re.compile(r"\b\d\d[a-z]?_(\w+\.ipynb)\b")  # 01_coins.ipynb becomes the page coins.html
+FOLDERS = ["foundations", "engine", "families", "sources", "models", "algorithm", "starts", "inference", "estimators", "plots"]
 MATHJAX = """<script>
 window.MathJax = {
   options: { enableMenu: false },
@@ -121,6 +122,22 @@ class SourceOnce:
                     out["data"] = {"text/markdown": re.match(r".*?^#+ [^\n]*\n", text, re.S | re.M)[0]}
 
 
+def grouped(config, executed):
+    "The sidebar, in which the pages that are inside stand by the folder of the package that they make."
+    folder = {}
+    for path, nb in executed.items():
+        made = re.search(r"^#\| *default_exp (\w+)", "\n".join(c.source for c in nb.cells), re.M)
+        folder[path.name] = made[1] if made and made[1] in FOLDERS else "models"  # emlit.mixture is the short path of a model
+    inside = re.search(r"^( *)- section: Inside\n *contents:\n((?: *- \w+\.ipynb\n)+)", config, re.M)
+    if not inside: return config
+    names = re.findall(r"- (\w+\.ipynb)", inside[2])
+    names.sort(key=lambda n: n != "inside_contracts.ipynb")
+    order = [f for f in FOLDERS if f in map(folder.get, names)]
+    sections = (f"{inside[1]}- section: 'Inside: {f}'\n{inside[1]}  contents:\n" +
+                "".join(f"{inside[1]}    - {n}\n" for n in names if folder[n] == f) for f in order)
+    return config.replace(inside[0], "".join(sections))
+
+
 def copy_project(executed):
     "A project of its own for the renderer: settings, configuration, executed notebooks named as their pages."
     project = BUILD / "project"
@@ -129,7 +146,7 @@ def copy_project(executed):
     settings = (ROOT / "settings.ini").read_text(encoding="utf-8")
     (project / "settings.ini").write_text(f"{settings.rstrip()}\nprocs = {Path(__file__).stem}:SourceOnce\n", encoding="utf-8")
     config = (ROOT / "_quarto.yml").read_text(encoding="utf-8")
-    (project / "_quarto.yml").write_text(NUMBERED.sub(r"\1", config), encoding="utf-8")
+    (project / "_quarto.yml").write_text(NUMBERED.sub(r"\1", grouped(config, executed)), encoding="utf-8")
     for f in (ROOT / "nbs").iterdir():
         if f.is_file() and f.suffix in (".yml", ".css", ".svg", ".png") and f.name != "nbdev.yml":
             shutil.copy(f, nbs)
@@ -248,7 +265,7 @@ def run(paths, one=None):
         sys.exit(f"\nNothing was built: a cell failed{', _docs/ is as it was' if DOCS.exists() else ''}.\n{e}")
     for path in set(paths) - set(executed):
         executed[path] = nbformat.read(path, as_version=4)
-        executed[path].cells = executed[path].cells[:1]
+        executed[path].cells = executed[path].cells[:3] # title, links, and what it exports
     return executed
 
 
