@@ -152,7 +152,7 @@ for n, d, K in [(300_000, 1, 3), (150_000, 2, 8), (20_000, 8, 8), (10_000, 16, 1
         say(*all_of(m.e_step(x, w)), m.responsibilities(x[:50_000]), m.log_prob(x))
         if structure in ("full", "diag"):
             say(*all_of(m.e_step(x)), *all_of(m.e_step(x.astype(np.float32), dtype="float32")), *all_of(exact_e_step(m, Batch(x[:20_000], w[:20_000]))))
-            parts = emlit.chunks.Chunks([x[:n // 3], x[n // 3:]])
+            parts = emlit.Chunks([x[:n // 3], x[n // 3:]])
             say(*fit(m, parts, max_iter=2, tol=0).model.parameters().values())
             say(*fit(m, x[:20_000], max_iter=14, tol=0, accelerate="squarem").model.parameters().values())
             if d > 1:

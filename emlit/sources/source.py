@@ -133,12 +133,9 @@ class Mapped(Source):
     source: Source
     function: object # x → x
 
-    def __iter__(self):
-        for i, part in enumerate(self.source):
-            yield contribution(partial(on_mapped, both, self.function), None, i, part)
-
+    def __iter__(self): return (part for part in self.in_turn(both) if part is not None)
+    def in_turn(self, work): return self.source.in_turn(partial(on_mapped, work, self.function))
     def total(self, work): return self.source.total(partial(on_mapped, work, self.function))
-
     def seeded_total(self, work, rng):
         return self.source.seeded_total(partial(on_mapped, work, self.function), rng)
 
