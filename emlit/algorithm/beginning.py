@@ -34,7 +34,9 @@ def freezing(model, freeze) -> dict:
 
 # %% ../../nbs/inside_begin.ipynb #ce29bccf
 def first_e_step(model, source, for_e) -> tuple:
-    "The first E-step, and how many observations there are. Raises ValueError where ℓ is not finite."
+    """The first E-step, and how many observations there are.
+
+    Raises ValueError where ℓ is not finite."""
     check_model(model)
     first, n = source.counted_e_step(model, **for_e)
     if np.isfinite(first.loglik): return first, n

@@ -9,7 +9,6 @@ __all__ = ['End', 'Trace', 'last_in_a_row', 'as_keep', 'Log', 'end_of', 'as_earl
 
 # %% ../../nbs/inside_fit.ipynb #c718288a
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from .acceleration import EMMap
 from .beginning import begin_run
-from .checkpoints import (Checkpoint, Exact, Outline, as_path, digest_of,
+from .checkpoints import (Checkpoint, Outline, as_path, digest_of,
                                          digest_of_rows, names_in)
 from .diagnosis import CHANGED, TWINS, WRONG, judged, lasting_twins, why_degenerate
 from .jumps import Coordinates
@@ -88,7 +87,8 @@ def as_keep(keep):
 
 class Log:
     "The steps and the values that a run has passed, as they are collected."
-    def __init__(self, keep, steps=(), path=()): self.keep, self.steps, self.path = keep, [*steps], [*path]
+    def __init__(self, keep, steps=(), path=()):
+        self.keep, self.steps, self.path = keep, [*steps], [*path]
 
     def add(self, run):
         "Take note of where a run stands; twice is no more than once."
@@ -99,7 +99,8 @@ class Log:
     def trace(self, task, run, reason, message) -> Trace:
         "The trace of a run that ends here."
         began = run.point.began
-        if began is not None: message += f"; accelerated by {task.method.name} after {began} plain steps"
+        if began is not None:
+            message += f"; accelerated by {task.method.name} after {began} plain steps"
         end = end_of(task, run, reason)
         return Trace(tuple(self.steps), reason, message, tuple(self.path), began, run.notes, end)
 
@@ -141,7 +142,8 @@ def fingerprints(begun, task, **options) -> dict: # argument → text
     source, for_m = begun.source, begun.for_m
     start = digest_of(begun.model, Outline) + digest_of(fixed_values(begun))
     options |= begun.for_e | {"labels": source.labels, "squash": type(source).__name__,
-                              "prior": for_m.get("prior"), "freeze": sorted(for_m.get("freeze", ())),
+                              "prior": for_m.get("prior"),
+                              "freeze": sorted(for_m.get("freeze", ())),
                               "stop": task.rule, "accelerate": task.method}
     texts = {name: digest_of(value) for name, value in options.items()}
     return {"model": start, "x": source.total(digest_of_rows).text} | texts
@@ -168,7 +170,8 @@ def resumed(task, log, state) -> tuple: # run, log, and the trace if it is over
     "A run as it was stored. Raises ValueError if it is longer than it may be."
     run, trace = state["run"], state["trace"]
     if run.t > task.last:
-        raise ValueError(f"max_iter must be at least {run.t}, the iterations of the run in the checkpoint; "
+        raise ValueError(f"max_iter must be at least {run.t}, the iterations of the run in the "
+                         "checkpoint; "
                          f"got {task.last}")
     used_up = run.reason == "max_iter" and run.t < task.last
     if used_up: run, trace = run._replace(reason=None), None
@@ -197,7 +200,8 @@ def broken_off(task, run, log, error) -> Trace:
 def interrupted(task, run, log) -> Trace:
     "The trace of a run that was interrupted."
     log.add(run)
-    return log.trace(task, run, "interrupted", f"it was interrupted at iteration {run.t}; more may gain more")
+    return log.trace(task, run, "interrupted",
+                     f"it was interrupted at iteration {run.t}; more may gain more")
 
 # %% ../../nbs/inside_fit.ipynb #42e38c57
 def whole(task, run, log, same, file, progress) -> Trace:
@@ -233,7 +237,8 @@ def prepared(
     keep="all", progress=False, earlier=None, checkpoint=None, every=10, **data,
 ) -> tuple: # what `whole` takes
     "Read the arguments of `fit`, and make the first E-step."
-    tol, last, every = as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"), as_count(every, "every", least=1)
+    tol, last, every = (as_tolerance(tol, "tol"), as_count(max_iter, "max_iter"),
+                        as_count(every, "every", least=1))
     log, end = Log(as_keep(keep)), as_earlier(earlier)
     log_prior_of(prior), as_rule(stop, tol) # which refuse what they cannot read
     path = None if checkpoint is None else as_path(checkpoint)

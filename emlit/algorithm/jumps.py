@@ -16,7 +16,8 @@ from ..models.model import blocks_of
 
 # %% ../../nbs/inside_jumps.ipynb #e9e64fc8
 class Coordinates:
-    """Expected statistics as vectors, about the means of one expectation and in units of its spread.
+    """Expected statistics as vectors, about the means of one expectation and in units of its
+    spread.
 
     Raises TypeError for an E-step's answer without statistics that have coordinates."""
     def __init__(self, model, expectation):
@@ -25,7 +26,8 @@ class Coordinates:
         counts = [b.counts for b in blocks] if len(blocks) == len(stats) else [False] * len(stats)
         try: self.parts = [s.coordinates(c) for s, c in zip(stats, counts)]
         except AttributeError:
-            raise TypeError("accelerate needs an E-step that returns an Expectation of Stats or Moments; "
+            raise TypeError("accelerate needs an E-step that returns an Expectation of Stats "
+                            "or Moments; "
                             f"got {shown(stats[0])}: use accelerate=None") from None
         self.ends = np.cumsum([len(p.flatten(s)) for p, s in zip(self.parts, stats)])[:-1]
 

@@ -142,13 +142,16 @@ class Task:
     def refuse_nan(self, run):
         "Raise ValueError where the log prior is no number."
         if np.isnan(run.point.objective) and not np.isnan(run.point.loglik):
-            raise ValueError(f"prior must have a log_prob that is a number; it is nan at iteration {run.t}")
+            raise ValueError("prior must have a log_prob that is a number; it is nan at "
+                             f"iteration {run.t}")
 
     def watched(self, run) -> Run:
         "The run with a note if what it climbs fell; one is enough."
-        if run.before is None or not self.climbs or any(n.kind == "fell" for n in run.notes): return run
+        if run.before is None or not self.climbs or any(n.kind == "fell" for n in run.notes):
+            return run
         values = run.before.objective, run.point.objective
-        return run.noted("fell", fall(*values, run.models, run.t, self.n, self.em_map.eps, self.why))
+        return run.noted("fell", fall(*values, run.models, run.t, self.n, self.em_map.eps,
+                                      self.why))
 
     def seen(self, run) -> Seen:
         "What the rule may look at."

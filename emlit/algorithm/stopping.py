@@ -24,7 +24,7 @@ class Seen(NamedTuple):
     "What a rule may look at after each evaluation of the EM map."
     objective: float       # ℓ of the model now, or ℓ + log prior
     n: float               # observations
-    run: tuple = None      # the last values that plain steps reached after a jump; None: no jump yet
+    run: tuple = None # the last values that plain steps reached after a jump; None: no jump yet
     slowest: float = 0.0   # the largest factor of the errors, as far as jumps have shown it
     eps: float = EPS       # of the precision of ℓ
     climbs: bool = True    # False: M-steps maximise nothing, so that the size of a gain counts
@@ -120,13 +120,15 @@ class Climb(NamedTuple):
         "The state after one value more."
         gain = seen.objective - self.values[-1] if self.values else 0.0
         level = seen.objective if seen.climbs or not self.climb else self.climb[-1] + abs(gain)
-        return self._replace(values=(*self.values[-8:], seen.objective), climb=(*self.climb[-3:], level),
+        return self._replace(values=(*self.values[-8:], seen.objective),
+                             climb=(*self.climb[-3:], level),
                              falls=self.falls + bool(gain < 0), made=self.made + 1)
 
 # %% ../../nbs/inside_stopping.ipynb #9812cf29
 @dataclass(frozen=True)
 class Aitken(StoppingRule):
-    """Stop when the gain still to come, by Aitken's estimate, is below tol a row, or ℓ only goes up and down.
+    """Stop when the gain still to come, by Aitken's estimate, is below tol a row, or ℓ only goes up
+    and down.
 
     Where tol is above 1e-8, that is believed only if a look ahead finds no more.
     Raises ValueError for a tol below 0; with 0 a run goes on."""
@@ -191,7 +193,8 @@ def as_rule(
     if not isinstance(stop, type): # no class that was not called
         if isinstance(stop, protocols.StoppingRule): return ByRule(stop)
         if callable(stop): return ByFunction(stop)
-    raise ValueError(f"stop must be None, {', '.join(map(repr, RULES))}, a StoppingRule such as Aitken(1e-6), "
+    raise ValueError(f"stop must be None, {', '.join(map(repr, RULES))}, a StoppingRule such "
+                     "as Aitken(1e-6), "
                      f"or a function of the values so far and n; got {shown(stop)}")
 
 def as_reason(reason):

@@ -14,7 +14,8 @@ def per_component(values, like) -> np.ndarray: # values: (K,); like: (K, …)
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 class Sums:
-    "Coordinates for the statistics of one block that are sums: about its means, in units of their spread."
+    """Coordinates for the statistics of one block that are sums: about its means, in units of their
+    spread."""
     def __init__(self, stats, counts):
         self.kind, self.n = type(stats), np.where(stats.weight > 0, stats.weight, 1.0)
         self.mean = stats.total / per_component(self.n, stats.total)

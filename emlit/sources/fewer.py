@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from .source import Source, total_of_numbers
-from .squashing import (MOST_CELLS, ORDER, cells_between, different_rows, level_of_cells,
-                                     merged_rows, resolved, too_many)
+from .squashing import (MOST_CELLS, ORDER, cells_between, different_rows,
+                                     level_of_cells, merged_rows, resolved, too_many)
 
 # %% ../../nbs/inside_fewer.ipynb #5d000032
 @dataclass(frozen=True)
