@@ -766,3 +766,15 @@ def test_an_interrupted_search_tells_so(monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt(patch, MultivariateNormal, 10)
         select(faithful, [2], "tied", n_jobs=1, progress=False)
+
+def test_interrupted_in_double_precision_it_keeps_the_climb_in_single(monkeypatch):
+    x = np.concatenate([rng().normal(0, 1, (2000, 2)), rng(1).normal(2, 1, (2000, 2))])
+    make = lambda: GaussianMixture(2, random_state=0, accelerate=None, dtype="float32")
+    whole = make().fit(x)
+    single = int(whole.trace_.message.split(" before that, ")[1].split()[0])
+    for more in (0, 2):
+        g = make()
+        interrupted(monkeypatch, MultivariateNormal, 1 + single + more, g, x)
+        assert g.n_iter_ == len(g.lower_bounds_) == single + more and not g.converged_
+        assert_allclose(g.lower_bound_, g.score(x), rtol=1e-12)
+        assert g.reason_ == "interrupted" and "in single precision" in g.trace_.message
