@@ -62,7 +62,7 @@ def anderson_jump(S, F, cap):
     jump = each_row(basis, (vector @ ((gain - 1) * residual)).real)
     return jump, gain.max(), slowest_of(rate)
 
-# %% ../../nbs/12b_acceleration.ipynb #565b52dc
+# %% ../../nbs/12b_acceleration.ipynb #6fb4ab22
 @dataclass(frozen=True)
 class Point:
     "Where a run stands after some evaluations of the EM map."
@@ -77,7 +77,6 @@ class Point:
     @property
     def loglik(self): return self.expectation.loglik
 
-# %% ../../nbs/12b_acceleration.ipynb #6fb4ab22
 @dataclass(frozen=True)
 class EMMap:
     "The EM map in the space of the expected statistics: M-step, then E-step."
@@ -161,7 +160,6 @@ class Accelerator(Attempt):
         after, before = em_map.plain(state.point), state.point.expectation
         return state.moved(after, before, plain_to_do=max(0, state.plain_to_do - 1))
 
-# %% ../../nbs/12b_acceleration.ipynb #fa17dc36
 @dataclass(frozen=True)
 class Anderson(Accelerator):
     """Anderson's method: a jump after each evaluation, by `anderson_jump`."""
