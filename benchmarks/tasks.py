@@ -211,12 +211,7 @@ def evaluations(what, accelerate, most):
 
 
 def accelerations():
-    "What fit(accelerate=…) takes: nothing yet, or two methods."
-    import inspect
-    from emlit import fit
-    if "accelerate" not in inspect.signature(fit).parameters: return []
-    try: import emlit.acceleration # noqa: it comes with the chapter on speed
-    except ImportError: return []
+    "The methods that fit(accelerate=…) takes."
     return ["squarem", "anderson"]
 
 

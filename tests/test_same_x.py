@@ -14,7 +14,8 @@ from emlit import (Bernoulli, Categorical, Chunks, GaussianMixture, Mixture, Mix
                    standard_errors)
 from emlit.sources import sample
 from emlit.families import scale_floor
-from emlit.missing import conditional, refuse_empty_columns
+from emlit.foundations.batch import refuse_empty_columns
+from emlit.models.missing import conditional
 from emlit.mixture import as_mixture
 from emlit.starts import kmeans, kmeans_plus_plus, random_responsibilities, sketch, start
 from emlit.inference import suspicions

@@ -9,7 +9,7 @@ from scipy.special import expit, gammaln, logsumexp, softmax
 
 from emlit import (Binomial, Chunks, Degenerate, Mixture, MixtureModel, Multinomial, Normal, Poisson, Prior, bic, fit, standard_errors)
 from emlit.estimators import select
-from emlit.missing import impute, regress
+from emlit.models.missing import impute, regress
 from emlit.starts import start
 from emlit.inference import bootstrap, bootstrap_lrt, multistart
 from later import Later
