@@ -27,7 +27,7 @@ import scipy.sparse
 
 import emlit
 from emlit.algorithm.stopping import blur
-from emlit.priors import Prior
+from emlit import Prior
 from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, scale_floor, starts
 from problems import STRUCTURES, Problem, moved_mixture
 

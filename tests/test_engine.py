@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 import emlit.engine.plans
 import emlit.engine.threads
-import emlit.models.blocks
+import emlit.models.parts
 import emlit.models.mixture
 from emlit.foundations.batch import Batch
 from emlit import GaussianMixture, Mixture, MultivariateNormal, Normal, Poisson, fit
@@ -256,7 +256,7 @@ def test_tiny_weights_of_components(weight, engine):
 def test_a_whole_fit_is_the_same(monkeypatch, engine):
     x, model = problem("full", n=3000)
     fast = fit(model, x, max_iter=50, tol=0, engine=engine)
-    monkeypatch.setattr(emlit.models.blocks, "FEW", np.inf)
+    monkeypatch.setattr(emlit.models.parts, "FEW", np.inf)
     slow = fit(model, x, max_iter=50, tol=0)
     assert_allclose(fast.logliks, slow.logliks, rtol=1e-12)
     assert_allclose(fast.model.components[0].cov, slow.model.components[0].cov, rtol=1e-8)
@@ -437,7 +437,7 @@ def test_fast_scores_only_where_they_are_safe(shift, spread, fast):
 def test_the_largest_of_each_column(K):
     rng = np.random.default_rng(K)
     for joint in (rng.random((K, 500)), rng.integers(0, 3, (K, 500)).astype(float), np.zeros((K, 3))): # ties: the first
-        np.testing.assert_array_equal(emlit.models.blocks.largest(joint), joint.argmax(axis=0))
+        np.testing.assert_array_equal(emlit.models.parts.largest(joint), joint.argmax(axis=0))
 
 def test_clusters_that_lie_apart_and_weights_of_zero():
     x, model = problem("spherical", n=100_000, spread=60)

@@ -8,7 +8,8 @@ from scipy import optimize, stats
 from scipy.special import logsumexp
 
 from emlit import (Bernoulli, Binomial, Categorical, Exponential, Gamma, GaussianMixture, Geometric, Mixture, MixtureModel, Multinomial, MultivariateNormal, Normal, Poisson,
-                   Uniform, fit, impute, missing, regress)
+                   Uniform, fit, impute, regress)
+from emlit.foundations.batch import filled, patterns, refuse_empty_columns
 
 pytestmark = pytest.mark.filterwarnings("error")
 A = np.array([[2., .6, -.3], [.6, 1, .2], [-.3, .2, 1.5]])
@@ -258,8 +259,8 @@ def test_bad_tables():
     with pytest.raises(ValueError, match=r"shape \(n, 3\).*got \(1, 2\)"): full.e_step([[np.nan, 0]], missing="em")
     with pytest.raises(ValueError, match=r"x must be 0 or 1, where it is not missing; x\[1\] is"): MODELS["Bernoulli"].e_step([[1, 0, 1], [2, np.nan, 0]], missing="em")
     with pytest.raises(ValueError, match=r"x\[1\] is"): MODELS["Bernoulli"].e_step([[1, 0, 1], [2, np.nan, 0]], sample_weight=[1, 2], missing="em")
-    with pytest.raises(ValueError, match="column 1 all are missing"): missing.refuse_empty_columns([[1, np.nan], [2, np.nan]])
-    with pytest.raises(ValueError, match="column 1 all are missing"): missing.refuse_empty_columns([[1, np.nan], [2, 3]], sample_weight=[1, 0])
+    with pytest.raises(ValueError, match="column 1 all are missing"): refuse_empty_columns([[1, np.nan], [2, np.nan]])
+    with pytest.raises(ValueError, match="column 1 all are missing"): refuse_empty_columns([[1, np.nan], [2, 3]], sample_weight=[1, 0])
     with pytest.raises(TypeError, match="Multinomial"): Mixture([1.], Multinomial(2, [[.5, .5]])).e_step([[1, np.nan]], missing="em")
     with pytest.raises(TypeError, match="text"): full.e_step([["a", "b", "c"]], missing="em")
 
@@ -379,11 +380,11 @@ def test_fits_of_repeated_rows_and_whole_weights_agree(model):
 def test_patterns_part_the_rows_by_what_they_lack(d):
     seen = np.random.default_rng(d).random((50, d)) < .97
     seen[40:] = seen[:10]
-    groups = missing.patterns(seen)
+    groups = patterns(seen)
     assert sorted(np.concatenate([rows for _, rows in groups])) == list(range(50))
     assert all(np.all(seen[rows] == columns) for columns, rows in groups)
     assert len(groups) == len(np.unique(seen, axis=0))
-    assert sum(len(rows) for _, rows in missing.patterns(seen, size=3)) == 50 and max(len(rows) for _, rows in missing.patterns(seen, size=3)) <= 3
+    assert sum(len(rows) for _, rows in patterns(seen, size=3)) == 50 and max(len(rows) for _, rows in patterns(seen, size=3)) <= 3
 
 def test_holes_far_from_the_origin_cost_no_digits():
     x, z = full.sample(np.random.default_rng(0), 300)
@@ -441,10 +442,10 @@ def test_the_estimator_of_any_family_begins_with_values_that_occur(name, kind, c
 
 def test_filled():
     x = data(MODELS["Categorical"], n=50)
-    out = missing.filled(x)
+    out = filled(x)
     assert_array_equal(out[~np.isnan(x)], x[~np.isnan(x)])
     for column, full_column in zip(x.T, out.T): assert np.isin(full_column, column).all()
-    assert_array_equal(missing.filled([1, np.nan, 4, 2.]), [1, 2, 4, 2])
+    assert_array_equal(filled([1, np.nan, 4, 2.]), [1, 2, 4, 2])
 
 
 # weights, with nothing missing

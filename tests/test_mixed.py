@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-import emlit.models.blocks
+import emlit.models.parts
 from emlit import (Bernoulli, Binomial, Categorical, Degenerate, Exponential, Family, Gamma, Geometric, Mixture, MultivariateNormal,
                    Normal, Poisson, Stats, Uniform, elbo, em, entropy, fit, kl, q_function)
-from emlit.mixture import log_normalise
+from emlit.models import log_normalise
 
 pytestmark = pytest.mark.filterwarnings("error")
 for_any = settings(deadline=None, derandomize=True, max_examples=50)
@@ -134,7 +134,7 @@ def test_statistics_add_up_over_any_split(a, at):
 def test_the_size_of_a_slice_changes_nothing(a, size):
     whole = a.model.e_step(a.x, sample_weight=a.w)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emlit.models.blocks, "IN_CACHE", size)
+        patch.setattr(emlit.models.parts, "IN_CACHE", size)
         assert_same_expectation(a.model.e_step(a.x, sample_weight=a.w), whole)
     assert_allclose(whole.loglik, a.model.loglik(a.x, a.w), rtol=1e-12, atol=1e-12)
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-import emlit.models.blocks
+import emlit.models.parts
 from emlit import Bernoulli, Binomial, Degenerate, Expectation, Mixture, Stats, coins, elbo, em, entropy, kl, q_function
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -115,7 +115,7 @@ def test_multiples_of_statistics_are_repeated_data(a):
 def test_the_size_of_a_block_changes_nothing(a, block):
     with pytest.MonkeyPatch.context() as patch:
         whole = a.model.e_step(a.x, sample_weight=a.w)
-        patch.setattr(emlit.models.blocks, "IN_CACHE", block)
+        patch.setattr(emlit.models.parts, "IN_CACHE", block)
         assert_same_expectation(a.model.e_step(a.x, sample_weight=a.w), whole)
 
 

@@ -244,7 +244,7 @@ def test_a_fit_is_that_over_all_rows(numbers, kind, weighted, monkeypatch):
 def test_options_go_with_it(numbers, options):
     block = Normal([-1.0, 0.5], [1.5, 1.5])
     if "prior" in options:
-        from emlit.priors import Prior
+        from emlit import Prior
         options = {"prior": Prior.gaussian(numbers, 2)} if hasattr(Prior, "gaussian") else {}
     a, b = (fit(Mixture([0.5, 0.5], block), numbers, squash=e, **options) for e in (None, False))
     np.testing.assert_allclose(a.objective[-1], b.objective[-1], rtol=1e-12)

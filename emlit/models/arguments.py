@@ -8,6 +8,7 @@ __all__ = ['as_mixture', 'observations', 'mixture_and_batch', 'mixture_and_data'
 # %% ../../nbs/inside_arguments.ipynb #27e737d1
 import numpy as np
 
+from ..foundations.errors import InvalidType
 from ..foundations.reading import as_array, as_fitted, as_model
 from .blocks import given_columns
 from .mixture import Mixture
@@ -20,7 +21,8 @@ def as_mixture(
     "The mixture that is meant. Raises TypeError for what is none and holds none."
     found = as_model(model)
     if isinstance(found, Mixture): return found
-    raise TypeError(f"{name} must be a Mixture, a Trace of one or a fitted estimator; got an object of type {type(model).__name__}")
+    raise InvalidType(name, "must be a Mixture, a Trace of one or a fitted estimator; "
+                            f"got an object of type {type(model).__name__}")
 
 # %% ../../nbs/inside_arguments.ipynb #20cf8736
 def observations(
@@ -72,14 +74,14 @@ def columns_given(
     model,   # as `as_mixture` takes it
     columns, # numbers of columns; or names, of an estimator that has seen them
 ) -> np.ndarray: # (m,): their numbers
-    "Read the columns that are given. Raises ValueError for others, and unless at least one is left."
+    "Read the columns that are given. Raises ValueError for others, and unless one is left."
     names = list(getattr(model, "feature_names_in_", ()))
     if names and _are_names(columns): columns = _numbers(columns, names)
     return given_columns(as_mixture(model).components, columns)
 
 # %% ../../nbs/inside_arguments.ipynb #14373d2c
 def values_of(
-    x,       # (n, m), or (n,) for one column; a table, which may hold other columns beside named ones
+    x,       # (n, m), or (n,) for one column; a table may hold other columns beside named ones
     columns, # as `columns_given` takes them
 ) -> np.ndarray: # (n, m)
     "Read the values of the columns that are given."

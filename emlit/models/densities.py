@@ -46,24 +46,25 @@ def read_density(
     "Read an argument of Prior. Raises TypeError or ValueError that says what it must be."
     if name in ("weights", "dirichlet"):
         alpha = as_array(value, name, ndim=(0, 1))
-        require(alpha >= 1, alpha, name, "1 or more (1 is flat; below 1 the density has its peaks at the "
-                                         "border, and a maximum need not exist)")
+        require(alpha >= 1, alpha, name, "1 or more (1 is flat; below 1 the density has its "
+                                         "peaks at the border, and a maximum need not exist)")
         return alpha
     pair = _pair(value, name)
     if name == "inverse_wishart": _require_scale(pair[1])
     return pair
 
 # %% ../../nbs/inside_densities.ipynb #54f24ffa
-_FAMILIES = {"beta": "Bernoulli and Binomial and Geometric", "dirichlet": "Categorical and Multinomial",
-             "gamma": "Poisson and Exponential", "normal": "Normal and MultivariateNormal",
-             "inverse_gamma": "Gamma and Normal", "inverse_wishart": "MultivariateNormal"}
+_FAMILIES = {"beta": "Bernoulli and Binomial and Geometric",
+             "dirichlet": "Categorical and Multinomial", "gamma": "Poisson and Exponential",
+             "normal": "Normal and MultivariateNormal", "inverse_gamma": "Gamma and Normal",
+             "inverse_wishart": "MultivariateNormal"}
 
 # %% ../../nbs/inside_densities.ipynb #023f4a36
 def require_bearing(
     given, # names of arguments
     model, # anything
 ):
-    "Raise TypeError for a model without blocks or weights, ValueError for what bears on none of them."
+    "Raise TypeError for a model without blocks or weights, ValueError for what bears on none."
     got = f"got an object of type {type(model).__name__}"
     if not hasattr(model, "blocks"):
         raise TypeError(f"prior needs a model with blocks(), its families by name; {got}")

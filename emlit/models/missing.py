@@ -9,10 +9,10 @@ __all__ = ['conditional', 'regress', 'one_each', 'fill_in', 'impute']
 import numpy as np
 
 from ..foundations.arrays import calm
-from ..foundations.reading import as_array, as_rng
+from ..foundations.reading import as_rng
 from .arguments import as_mixture, columns_given, mixture_and_batch, values_of
-from .blocks import by_pattern
 from .mixture import Mixture, log_joint, log_normalise
+from .parts import by_pattern
 
 # %% ../../nbs/15_missing.ipynb #c9a805ee
 def conditional(
@@ -22,8 +22,8 @@ def conditional(
 ) -> Mixture: # of the other columns, in their order
     """p(x_other | x_columns = values): again a mixture, with weights by Bayes' rule.
 
-    Raises ValueError for values that the model holds for impossible, for columns that are not there,
-    and if no other column is left.
+    Raises ValueError for values that the model holds for impossible, for columns that are not
+    there, and if no other column is left.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), sections 2.3.1 and 9.2."""
     return as_mixture(model).conditional(columns_given(model, columns), values)
 
@@ -31,9 +31,9 @@ def conditional(
 @calm
 def regress(
     model,   # a Mixture, a Trace of one, or a fitted estimator
-    x,       # (n, m): values of the columns that are known, a row for each question; (n,) for one column
-    columns, # numbers of those columns; or names, of an estimator that has seen them: then x may hold
-             # others beside them
+    x,       # (n, m), or (n,) for one column: values of the known columns, a row a question
+    columns, # numbers of those columns; or names, of an estimator that has seen them: then x may
+             # hold others beside them
 ) -> tuple:  # E[y | x], (n, d − m), and Cov[y | x], (n, d − m, d − m); y: the other columns
     """Predict the other columns y from these: conditional mean and covariance, all rows at once.
 
@@ -65,9 +65,11 @@ def fill_in(
     "Values for what these rows lack: E[x_other | seen], or a draw of it (15.12)."
     r = log_normalise(log_joint(mixture.weights, part), part.rows)[1]
     given, blocks = np.flatnonzero(part.columns), mixture.components
-    each = [b.means_given(part.x, given) if rng is None else b.draws_given(part.x, given, rng) for b in blocks]
+    if rng is None: each = [b.means_given(part.x, given) for b in blocks]
+    else: each = [b.draws_given(part.x, given, rng) for b in blocks]
     each = np.concatenate(each, axis=1).reshape(*r.shape, -1)
-    return np.einsum("nk,nkj->nj", r, each) if rng is None else each[np.arange(len(r)), one_each(r, rng)]
+    if rng is None: return np.einsum("nk,nkj->nj", r, each)
+    return each[np.arange(len(r)), one_each(r, rng)]
 
 # %% ../../nbs/15_missing.ipynb #94c813eb
 @calm
@@ -78,14 +80,15 @@ def impute(
 ) -> np.ndarray: # like x: a copy without NaN
     """Fill in missing values, given what the rest of the row says under the model.
 
-    Conditional means are the best single guess, and vary too little; draws vary as the model says values
-    do. A lone number has nothing beside it that tells of it: the mean is then that of the mixture.
-    Raises TypeError for families whose numbers have no mean (Categorical) unless rng is given, ValueError
-    for impossible data.
+    Conditional means are the best single guess, and vary too little; draws vary as the model says
+    values do. A lone number has nothing beside it that tells of it: the mean is then that of the
+    mixture. Raises TypeError for families whose numbers have no mean (Categorical) unless rng is
+    given, ValueError for impossible data.
     Source: Little & Rubin, Statistical Analysis with Missing Data (2002), chapters 4 and 5."""
     if rng is not None: as_rng(rng)
     mixture, batch = mixture_and_batch(model, x, missing="em")
     out = batch.x.reshape(len(batch.x), -1).copy()
     for part in by_pattern(mixture.components, batch):
-        if part.columns is not None: out[part.rows[:, None], ~part.columns] = fill_in(mixture, part, rng)
+        if part.columns is None: continue # nothing is missing
+        out[part.rows[:, None], ~part.columns] = fill_in(mixture, part, rng)
     return out.reshape(np.shape(x))

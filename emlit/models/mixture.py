@@ -13,24 +13,15 @@ from functools import partial, reduce
 import numpy as np
 
 from ..foundations.arrays import calm, each_row
-from ..foundations.batch import Batch
+from ..foundations.errors import Impossible, InvalidValue
 from ..foundations.reading import as_array, as_dtype, as_engine, as_sample_weight
-from .blocks import (Score, SideBySide, as_blocks, as_weights, by_kernel, by_pattern,
-                                 given_columns, in_parts, largest, log_densities, maximised, part_of,
-                                 pieces, require_data, require_possible_labels, score_rows,
-                                 statistics_of)
+from .blocks import (SideBySide, as_blocks, as_weights, given_columns, maximised,
+                                 require_data, require_expectation)
 from .model import frozen_names, names_within
+from .parts import (Score, by_kernel, by_pattern, in_parts, largest, log_densities,
+                                part_of, pieces, refuse_rows, require_possible_labels, score_rows,
+                                statistics_of)
 from ..sources.source import as_source
-
-# %% ../../nbs/05_mixture.ipynb #363611de
-def _refuse(log_joint, top, rows): # as in `log_normalise`; top: (n,), the largest of each row
-    "Raise the ValueError that says what is wrong with the first row whose largest entry is not finite."
-    bad = np.flatnonzero(~np.isfinite(top))
-    where = f"x[{bad[0] if rows is None else rows[bad[0]]}]"
-    k = next((k for k, a in enumerate(log_joint[bad[0]]) if not a < np.inf), None)
-    if k is not None: raise ValueError(f"log_prob must be finite or −inf; log_prob of {where} is {top[bad[0]]} under component {k}")
-    more = f" (and {bad.size - 1} more like it)" if bad.size > 1 else ""
-    raise ValueError(f"x must be possible under the model; {where} has probability zero under every component, or is too far from every component{more}")
 
 # %% ../../nbs/05_mixture.ipynb #aa7b77e6
 def log_normalise(
@@ -39,10 +30,10 @@ def log_normalise(
 ) -> tuple:                # log p(x_i), shape (n,), and responsibilities, shape (n, K)
     """Bayes' rule in log space.
 
-    Raises ValueError for a row of −inf only (an observation of probability zero), and for a row with a
-    NaN or +inf."""
+    Raises Impossible, a ValueError, for a row of −inf only (an observation of probability zero),
+    and ValueError for a row with a NaN or +inf."""
     top = reduce(np.maximum, log_joint.T) # of each row, or NaN; column by column is the faster way
-    if not np.isfinite(top).all(): _refuse(log_joint, top, rows)
+    if not np.isfinite(top).all(): refuse_rows(log_joint, top, rows)
     joint = np.exp(log_joint - top[:, None])
     total = each_row(joint, np.ones(joint.shape[1]))
     joint /= total[:, None]
@@ -51,15 +42,18 @@ def log_normalise(
 # %% ../../nbs/05_mixture.ipynb #e3d1840f
 @dataclass(frozen=True, eq=False)
 class Expectation:
-    "The result of an E-step: the log-likelihood of the mixture that made it, and expected statistics; sums add up over the data."
-    loglik: float # ℓ of the mixture whose E-step this is, in nats
+    "What an E-step finds: ℓ of the model that made it, and expected statistics. It adds up."
+    loglik: float # ℓ of the model whose E-step this is, in nats
     stats: tuple  # one Stats for each block of components
 
     def __add__(self, other):
         if not isinstance(other, Expectation): return NotImplemented
         mine, theirs = ([np.shape(s.weight) for s in e.stats] for e in (self, other))
-        if mine != theirs: raise ValueError(f"expectations must come from the same blocks; got weights of shapes {mine} and {theirs}")
-        return Expectation(self.loglik + other.loglik, tuple(a + b for a, b in zip(self.stats, other.stats)))
+        if mine != theirs:
+            raise ValueError("expectations must come from the same blocks; "
+                             f"got weights of shapes {mine} and {theirs}")
+        stats = tuple(a + b for a, b in zip(self.stats, other.stats))
+        return Expectation(self.loglik + other.loglik, stats)
 
     def __radd__(self, zero): return self if zero == 0 else NotImplemented # so that sum() works
     def __mul__(self, c): return Expectation(c * self.loglik, tuple(c * s for s in self.stats))
@@ -117,17 +111,6 @@ PREDICTION = Score(lambda n, K: np.empty(n, int),
                    lambda joint, rows: log_normalise(joint, rows)[1].argmax(axis=1),
                    lambda log_p, joint, scale: largest(joint))
 
-# %% ../../nbs/05_mixture.ipynb #ada13f86
-def _check_expectation(mixture, expectation, prior):
-    "Raise TypeError for other things, ValueError for an expectation of other blocks."
-    if not isinstance(expectation, Expectation):
-        raise TypeError(f"expectation must be an Expectation; got an object of type {type(expectation).__name__}")
-    named = hasattr(prior, "add") and hasattr(prior, "counts") # as Prior does
-    if not (named or prior is None or isinstance(prior, Expectation)):
-        raise TypeError(f"prior must be a Prior or an Expectation; got an object of type {type(prior).__name__}")
-    got, needed = [len(s.weight) for s in expectation.stats], [b.n_components for b in mixture.components]
-    if got != needed: raise ValueError(f"expectation must come from blocks of {needed} components; got {got}")
-
 # %% ../../nbs/05_mixture.ipynb #bff203a7
 def with_prior(
     mixture,
@@ -135,8 +118,8 @@ def with_prior(
     prior,       # a Prior, or an Expectation to add; None: neither
     frozen,      # full names of parameters that stay
 ) -> tuple:      # a Stats for each block, and the counts whose shares are the weights, (K,)
-    "What the prior adds to the statistics. Raises ValueError for statistics of another model."
-    _check_expectation(mixture, expectation, prior)
+    "What the prior adds. Raises TypeError, or ValueError for other blocks' statistics."
+    require_expectation(mixture.components, expectation, prior, Expectation)
     if prior is None: return expectation.stats, expectation.weight
     if isinstance(prior, Expectation): return with_prior(mixture, expectation + prior, None, frozen)
     names = [names_within(frozen, name) for name in mixture.blocks()]
@@ -147,12 +130,12 @@ def with_prior(
 class Mixture(SideBySide):
     """A finite mixture p(x) = Σ_k π_k f_k(x) of any families.
 
-    Raises ValueError for weights that are not a distribution or do not match the number of components,
-    TypeError for components that are not families. Data is refused as the family refuses it; with
-    several blocks, only where no block supports it. Blocks must all be for x of the same shape: where
-    they are used, they raise ValueError if not.
-    Where x is taken, a Batch that `read` made is taken too, and not looked at again.
-    `labels`: (n,), known components, and −1 where unknown. missing="em": NaN in x is a missing value.
+    Raises ValueError for weights that are not a distribution or do not match the number of
+    components, TypeError for components that are not families. Data is refused as the family
+    refuses it; with several blocks, only where no block supports it. Blocks must all be for x of
+    the same shape: where they are used, they raise ValueError if not.
+    Where x is taken, a Batch that `read` made is taken too, and not looked at again. `labels`:
+    (n,), known components, and −1 where unknown. missing="em": NaN in x is a missing value.
     Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 4.3."""
     weights: np.ndarray # (K,): the probability π_k of each component; they sum to 1
     components: tuple   # one Family, or several side by side; kept as a tuple
@@ -167,8 +150,8 @@ class Mixture(SideBySide):
 
     @calm
     def log_joint(self, x, labels=None, missing=None) -> np.ndarray: # (n, K)
-        """log π_k + log f_k(x_i); −inf where x_i is impossible under component k, and for all components
-        but a known one. Of a row with missing values, f_k is the density of those that are there."""
+        """log π_k + log f_k(x_i); −inf where x_i is impossible under component k, and for all
+        components but a known one. Of a row with holes, f_k is the density of what is seen."""
         batch = self.read(x, None, labels, missing)
         out = np.empty((len(batch.x), self.n_components))
         for part in by_pattern(self.components, batch): out[part.at] = log_joint(self.weights, part)
@@ -185,9 +168,10 @@ class Mixture(SideBySide):
         return self._scores(LOG_PROB, x, labels, missing)
 
     def loglik(self, x, sample_weight=None, labels=None, missing=None) -> float:
-        """The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where a
-        label z_i is known. x may be a Source."""
-        return as_source(x, sample_weight, labels).total(partial(self._part_loglik, labels, missing))
+        """The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where
+        a label z_i is known. x may be a Source."""
+        work = partial(self._part_loglik, labels, missing)
+        return as_source(x, sample_weight, labels).total(work)
 
     def _part_loglik(self, labels, missing, x, w):
         batch = self.read(x, w, labels, missing)
@@ -204,13 +188,12 @@ class Mixture(SideBySide):
 
     @calm
     def e_step(self, x, sample_weight=None, labels=None, missing=None, dtype="float64",
-               engine="numpy", checked=False) -> Expectation:
+               engine="numpy") -> Expectation:
         """Expected statistics and ℓ. `sample_weight`: (n,), how often each observation counts.
 
-        `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster and
-        with six digits. `engine`: "numba" computes a mixture of normals in compiled loops, for which the
-        extra `fast` must be installed."""
-        if checked and missing is None: x = Batch(x, sample_weight, labels) # as `fit` still says
+        `dtype`: "float32" computes in single precision where a mixture of normals allows it, faster
+        and with six digits. `engine`: "numba" computes a mixture of normals in compiled loops, for
+        which the extra `fast` must be installed."""
         batch, dtype = self.read(x, sample_weight, labels, missing), as_dtype(dtype)
         found = by_kernel(self, batch, dtype, as_engine(engine, dtype))
         if found is None: return exact_e_step(self, batch)
@@ -222,29 +205,32 @@ class Mixture(SideBySide):
     def m_step(self, expectation, freeze=(), prior=None) -> "Mixture":
         """The mixture that maximises Q, with the parameters named in `freeze` held still.
 
-        `prior`: a Prior, or an Expectation to add. A component without data gets the weight 0 and keeps
-        its parameters: Q does not depend on them. Raises TypeError for what is not an Expectation,
-        ValueError for one of other blocks, and Degenerate where no component that has something to
-        estimate has data, or where the data of one have no maximum."""
+        `prior`: a Prior, or an Expectation to add. A component without data gets the weight 0 and
+        keeps its parameters: Q does not depend on them. Raises TypeError for what is not an
+        Expectation, ValueError for one of other blocks, and Degenerate where no component that has
+        something to estimate has data, or where the data of one have no maximum."""
         frozen = frozen_names(self, freeze)
         stats, counts = with_prior(self, expectation, prior, frozen)
         require_data(self, np.concatenate([s.weight for s in stats]), frozen)
         weights = self.weights if "weights" in frozen else counts / counts.sum()
-        return self.estimate(weights, [maximised(self.components, i, s, names_within(frozen, name))
-                                       for i, (name, s) in enumerate(zip(self.blocks(), stats))])
+        held = [names_within(frozen, name) for name in self.blocks()]
+        return self.estimate(weights, [maximised(self.components, i, s, names)
+                                       for i, (s, names) in enumerate(zip(stats, held))])
 
     @calm
     def conditional(self, columns, values) -> "Mixture":
         """The distribution of the other columns, in their order, given the values of these.
 
-        Raises ValueError for values that the model holds for impossible, for columns that are not there,
-        and if no other column is left.
+        Raises ValueError for values that the model holds for impossible, for columns that are not
+        there, and if no other column is left.
         Source: Bishop, Pattern Recognition and Machine Learning (2006), sections 2.3.1 and 9.2."""
         given = given_columns(self.components, columns)
         values = np.atleast_1d(as_array(values, "values", ndim=(0, 1)))
         if len(values) != len(given):
-            raise ValueError(f"values must hold one value for each of the {len(given)} columns; got {len(values)}")
+            what = f"must hold one value for each of the {len(given)} columns; got {len(values)}"
+            raise InvalidValue("values", what)
         try: r = self.marginal(given).responsibilities(values[None])
         except ValueError as error:
-            raise ValueError(f"values must be possible under the model; got {values} for columns {given}") from error
+            what = f"must be possible under the model; got {values} for columns {given}"
+            raise Impossible("values", what) from error
         return type(self)(r[0], [b.conditional(given, values) for b in self.components])

@@ -20,20 +20,21 @@ from .model import blocks_of
 class Prior:
     """Densities of the parameters, for MAP: `fit(model, x, prior=Prior(…))` climbs ℓ + log prior.
 
-    What is not given is flat. An argument bears on every block of the families it names, and of those
-    that name it in their `priors`; numbers may be arrays, one for each parameter. The model has
-    `blocks()`, its families by name, and an M-step that takes `prior` and calls
+    What is not given is flat. An argument bears on every block of the families it names, and of
+    those that name it in their `priors`; numbers may be arrays, one for each parameter. The model
+    has `blocks()`, its families by name, and an M-step that takes `prior` and calls
     `prior.add(self, stats, frozen)`, as that of a Mixture, and that of a Model, does.
-    Raises TypeError or ValueError for values that make no density with a maximum; where it is used,
-    ValueError for an argument that bears on nothing in the model, TypeError for a model without blocks.
-    Source: Dempster, Laird & Rubin (1977), section 1; Fraley & Raftery, J. Classification 24 (2007)."""
-    weights: np.ndarray = None    # α, at least 1: Dirichlet density of the weights; one number or (K,)
+    Raises TypeError or ValueError for values that make no density with a maximum; where it is
+    used, ValueError for an argument that bears on nothing in the model, TypeError for a model
+    without blocks. Source: Dempster, Laird & Rubin, J. R. Statist. Soc. B 39 (1977), section 1;
+    Fraley & Raftery, J. Classification 24 (2007)."""
+    weights: np.ndarray = None    # α, at least 1: Dirichlet density of the weights; or (K,)
     beta: tuple = None            # (a, b), at least 1: of each p of Bernoulli, Binomial, Geometric
-    dirichlet: np.ndarray = None  # α, at least 1: of each p of Categorical, Multinomial; a number or (C,)
+    dirichlet: np.ndarray = None  # α, at least 1: of each p of Categorical, Multinomial; or (C,)
     gamma: tuple = None           # (a, b), a ≥ 1 and b ≥ 0: of each rate of Poisson, Exponential
-    normal: tuple = None          # (m, κ): of each mean of Normal, MultivariateNormal, covariance Σ/κ
-    inverse_gamma: tuple = None   # (a, b), above 0: variances of Normal, scales of Gamma (shape frozen)
-    inverse_wishart: tuple = None # (df, scale): each Σ of MultivariateNormal; scale a number, (d,), (d, d)
+    normal: tuple = None          # (m, κ): of each mean of the normals, with covariance Σ/κ
+    inverse_gamma: tuple = None   # (a, b), above 0: variances of Normal, scales of Gamma
+    inverse_wishart: tuple = None # (df, scale): each Σ; scale is a number, (d,) or (d, d)
 
     def __post_init__(self):
         for name, value in self.given().items(): vars(self)[name] = read_density(name, value)
@@ -54,13 +55,15 @@ class Prior:
 
     def counts(self, weight) -> np.ndarray: # (K,)
         "Expected counts and those of the prior: the new weights are their shares."
-        return weight if self.weights is None else weight + spread(self.weights, weight.shape, "weights") - 1
+        if self.weights is None: return weight
+        return weight + spread(self.weights, weight.shape, "weights") - 1
 
     def add(self, model, stats, frozen) -> tuple: # one Stats for each block; frozen: names for each
         "The posterior's statistics, for `maximise`."
         blocks = self.bearing(model)
         if len(stats) != len(blocks):
-            raise ValueError(f"stats must hold one Stats for each of the {len(blocks)} blocks; got {len(stats)}")
+            raise ValueError(f"stats must hold one Stats for each of the {len(blocks)} blocks; "
+                             f"got {len(stats)}")
         return tuple(block.add_prior(s, names, **given) if given else s
                      for (block, given), s, names in zip(blocks, stats, frozen))
 
