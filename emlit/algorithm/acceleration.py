@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .jumps import WARM_UP, Attempt, History, Jumps, noise, reach, slow
+from .jumps import WARM_UP, Attempt, History, Jumps, reach, slow
 from ..foundations.arrays import each_row, over_rows
 
 # %% ../../nbs/12b_acceleration.ipynb #93465043
@@ -35,11 +35,13 @@ def directions(
     basis = each_row(moves, turn)
     return basis, *np.linalg.eig(over_rows(basis, images) @ turn)
 
-def slowest_of(rate): return max([0.0, *rate.real[rate.real < 1]]) # of the factors by which errors shrink
+# of the factors by which errors shrink
+def slowest_of(rate): return max([0.0, *rate.real[rate.real < 1]])
 
 # %% ../../nbs/12b_acceleration.ipynb #303a7874
 def squarem_jump(S, F, cap):
-    """After two plain steps: how far to go beyond the second, the steplength, and the slowest factor.
+    """After two plain steps: how far to go beyond the second, the steplength, and the slowest
+    factor.
 
     Source: Varadhan & Roland, Scand. J. Statist. 35 (2008), 335-353, scheme S3."""
     r, v = F[-2] - S[-2], (F[-1] - S[-1]) - (F[-2] - S[-2])
@@ -86,7 +88,8 @@ class EMMap:
     log_prior: object # a function of the model, which is climbed beside ℓ
 
     @property
-    def eps(self) -> float: return np.finfo(self.for_e.get("dtype", float)).eps # of the precision of ℓ
+    def eps(self) -> float: # of the precision of ℓ
+        return np.finfo(self.for_e.get("dtype", float)).eps
 
     def e_step(self, model, t):
         "The E-step of iteration t."
@@ -126,10 +129,11 @@ class Accelerator(Attempt):
     """EM with jumps: when to make a plain step, when to jump, and how far. An immutable value.
 
     `jump(S, F, cap)` is given where the EM map was evaluated and what it gave, (pairs, p) each, the
-    latest last. It returns how far to go beyond the last F, (p,), the largest amplification, and the
-    largest factor of the errors below 1 that it sees, or 0. A jump that lowers the objective is not made."""
+    latest last. It returns how far to go beyond the last F, (p,), the largest amplification, and
+    the largest factor of the errors below 1 that it sees, or 0. A jump that lowers the objective is
+    not made."""
     jump: object            # a function of S, F and cap
-    cap: float = 2.0        # the most that the first jump may amplify; it doubles with each that is made
+    cap: float = 2.0 # the most that the first jump may amplify; it doubles with each that is made
     rest: int = 1           # plain steps after a jump that was refused
     pause: int = 0          # plain steps after a jump that was made
     adapt: bool = True      # whether a refused jump makes the cap a quarter

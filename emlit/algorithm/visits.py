@@ -78,7 +78,9 @@ def as_step(step):
 
 # %% ../../nbs/inside_online.ipynb #38a489c7
 def step_size(step, t) -> float:
-    "t to the power −step, or what the function says. Raises ValueError for a size that is not in (0, 1]."
+    """t to the power −step, or what the function says.
+
+    Raises ValueError for a size that is not in (0, 1]."""
     if not callable(step): return float(t)**-step
     gamma = float(as_array(step(t), f"step({t})", ndim=(0,)))
     if 0 < gamma <= 1: return gamma
