@@ -11,7 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from .beginning import freezing
-from ..foundations.errors import Degenerate
+from ..foundations.errors import Degenerate, Impossible
 from ..foundations.reading import as_array, as_tolerance, shown
 from ..models.blocks import NO_DATA
 from ..models.mixture import Mixture
@@ -26,10 +26,9 @@ def visit(
 ) -> tuple:  # the expectation, and how many observations it is of
     "The E-step of one part. Raises TypeError for a model whose expectations do not add up."
     try: expectation = part_e_step(model, options, x, w)
-    except ValueError as error:
-        if "probability zero" not in str(error): raise
-        raise ValueError(f"{error}; if the parts before had no such value, "
-                         "learn from more of them first (hold)") from error
+    except Impossible as error:
+        raise error.adding("; if the parts before had no such value, learn from more of them "
+                           "first (hold)") from error
     if not isinstance(expectation, tuple) and hasattr(expectation, "__add__"):
         return expectation, count_rows(x, w)
     raise TypeError("model's E-step must return what adds up by + and takes a number times it, "
