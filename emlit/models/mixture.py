@@ -153,8 +153,10 @@ class Mixture(SideBySide):
         """log π_k + log f_k(x_i); −inf where x_i is impossible under component k, and for all
         components but a known one. Of a row with holes, f_k is the density of what is seen."""
         batch = self.read(x, None, labels, missing)
+        parts = by_pattern(self.components, batch)
+        if len(parts) == 1: return log_joint(self.weights, parts[0]) # all rows, in their order
         out = np.empty((len(batch.x), self.n_components))
-        for part in by_pattern(self.components, batch): out[part.at] = log_joint(self.weights, part)
+        for part in parts: out[part.at] = log_joint(self.weights, part)
         return out
 
     def _scores(self, score, x, labels, missing):
