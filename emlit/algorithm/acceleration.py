@@ -35,13 +35,13 @@ def directions(
     basis = each_row(moves, turn)
     return basis, *np.linalg.eig(over_rows(basis, images) @ turn)
 
-# of the factors by which errors shrink
-def slowest_of(rate): return max([0.0, *rate.real[rate.real < 1]])
+def slowest_of(rate) -> float: # rate: (m,)
+    "The largest factor by which errors shrink, 0 for none."
+    return max([0.0, *rate.real[rate.real < 1]])
 
 # %% ../../nbs/12b_acceleration.ipynb #303a7874
 def squarem_jump(S, F, cap):
-    """After two plain steps: how far to go beyond the second, the steplength, and the slowest
-    factor.
+    """After two plain steps: how far to go beyond the second, the steplength, the slowest factor.
 
     Source: Varadhan & Roland, Scand. J. Statist. 35 (2008), 335-353, scheme S3."""
     r, v = F[-2] - S[-2], (F[-1] - S[-1]) - (F[-2] - S[-2])
@@ -130,10 +130,10 @@ class Accelerator(Attempt):
 
     `jump(S, F, cap)` is given where the EM map was evaluated and what it gave, (pairs, p) each, the
     latest last. It returns how far to go beyond the last F, (p,), the largest amplification, and
-    the largest factor of the errors below 1 that it sees, or 0. A jump that lowers the objective is
-    not made."""
+    the largest factor of the errors below 1 that it sees, or 0. A jump that lowers the objective
+    is not made. Source: Henderson & Varadhan, J. Comput. Graph. Statist. 28 (2019), 834-846."""
     jump: object            # a function of S, F and cap
-    cap: float = 2.0 # the most that the first jump may amplify; it doubles with each that is made
+    cap: float = 2.0        # the most that the first jump may amplify; each doubles it
     rest: int = 1           # plain steps after a jump that was refused
     pause: int = 0          # plain steps after a jump that was made
     adapt: bool = True      # whether a refused jump makes the cap a quarter

@@ -33,8 +33,7 @@ class Names:
     def __init__(self): self.things, self.names = {"new": __newobj__}, {id(__newobj__): "new"}
 
     def add(self, thing) -> str:
-        """The name of a class or function from now on: its own, or with a number where that is
-        taken."""
+        "The name of a class or function from now on: its own, with a number where that is taken."
         if id(thing) in self.names: return self.names[id(thing)]
         name = own = full_name(thing)
         while name in self.things: name = f"{own} {len(self.things)}"
@@ -116,8 +115,8 @@ class Encoder:
     def fields(self, value):
         "A dataclass: its fields, and what else it keeps, as far as that can be kept."
         own = {f.name: getattr(value, f.name) for f in fields(value)}
-        return ["fields", self.name(type(value)), *self.named(own),
-                *self.named(self.kept(value, own))]
+        named = [*self.named(own), *self.named(self.kept(value, own))]
+        return ["fields", self.name(type(value)), *named]
 
     def named(self, values): return [[name, self(part)] for name, part in values.items()]
 
@@ -150,8 +149,7 @@ class Decoder:
         if type(code) is not list: return code
         kind, *parts = code
         if kind == "same": return self.made[parts[0]]
-        # after its parts, as when it was encoded
-        self.made.append(value := KINDS[kind](self, *parts))
+        self.made.append(value := KINDS[kind](self, *parts)) # after its parts, as it was encoded
         return value
 
     def array(self, *place): return taken(self.rows, *place)
@@ -203,9 +201,8 @@ class Digest:
 def digest_of_rows(x, w) -> Digest:
     "The fingerprint of one part of the data."
     arrays = [np.asarray(a) for a in (x, w) if a is not None]
-    parts = [p for a in arrays
-             for p in (a.dtype, a.shape, a.tolist() if a.dtype.hasobject else a.tobytes())]
-    return Digest(digest(*parts))
+    numbers = [a.tolist() if a.dtype.hasobject else a.tobytes() for a in arrays]
+    return Digest(digest(*((a.dtype, a.shape) for a in arrays), *numbers))
 
 # %% ../../nbs/inside_checkpoints.ipynb #9f34d69e
 def digest_of(value, encoder=Exact) -> str:
@@ -236,9 +233,7 @@ def write_whole(path, write):
 FORMAT = "emlit checkpoint 1"
 
 def save(path, belongs, state, names):
-    """Write a state, and what it belongs to: numbers and JSON.
-
-    Raises TypeError for what cannot be stored."""
+    "Write a state, and what it belongs to. Raises TypeError for what cannot be stored."
     encode = Encoder(names)
     try: about = json.dumps({"format": FORMAT, "belongs": belongs, "state": encode(state)})
     except Unstorable as error: raise TypeError(f"checkpoint can hold no {error}") from None
@@ -256,14 +251,13 @@ def read_file(path) -> tuple: # what JSON says, and dtype → numbers
 # %% ../../nbs/inside_checkpoints.ipynb #27ddeedc
 def unreadable(path) -> ValueError:
     "What is said of a file that is not whole, or not of this kind."
-    return ValueError(f"checkpoint must be a whole file that fit has written; {path!r} is cut "
-                      "short, or something else")
+    return ValueError("checkpoint must be a whole file that fit has written; "
+                      f"{path!r} is cut short, or something else")
 
 def load(path, belongs, names):
     """The state in a file; None if there is no file.
 
-    Raises ValueError for a file that is not whole or is something else, and for one of another
-    call."""
+    Raises ValueError for a file that is not whole, or something else, or of another call."""
     if not os.path.exists(path): return None
     try: about, rows = read_file(path)
     except Exception as error: raise unreadable(path) from error
@@ -291,9 +285,7 @@ class Checkpoint:
     def due(self, t) -> bool: return t > 0 and t % self.every == 0 # whether to store iteration t
 
 def names_in(*things) -> Names:
-    """The classes and functions that occur in some objects.
-
-    Raises TypeError for what cannot be stored."""
+    "The classes and functions in some objects. Raises TypeError for what cannot be stored."
     encode = Encoder()
     try: encode(things)
     except Unstorable as error: raise TypeError(f"checkpoint can hold no {error}") from None
