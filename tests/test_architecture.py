@@ -191,6 +191,10 @@ LATE = {  # imports within a function, and why
 def every(): return modules()
 
 
+def test_no_module_is_long(every):
+    assert not [m for m in every.values() if m.lines > 500]
+
+
 def test_no_modules_import_each_other(every):
     assert not circles(every)
 
