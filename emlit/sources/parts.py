@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['pair', 'load', 'contribution', 'both', 'count_rows', 'applied', 'added', 'as_jobs', 'in_processes', 'refuse_array',
-           'check_parts', 'rows_of', 'refuse_unknown', 'sliced']
+           'check_parts', 'rows_of', 'refuse_unknown', 'shape_of', 'sliced']
 
 # %% ../../nbs/inside_parts.ipynb #397c5a38
 from functools import partial
@@ -136,6 +136,16 @@ def refuse_unknown(x, shape):
                     "Chunks(x.to_delayed(), lambda part: part.compute())")
 
 # %% ../../nbs/inside_parts.ipynb #2c858682
+def shape_of(x) -> tuple:
+    "(n,) or (n, d). Raises TypeError for what has no such shape, or does not know it."
+    shape = getattr(x, "shape", ())
+    if len(shape) not in (1, 2):
+        more = f" of shape {shape}" if shape else ""
+        raise TypeError("x must be an array of shape (n,) or (n, d); "
+                        f"got {shown(x)}{more}")
+    refuse_unknown(x, shape)
+    return shape
+
 def sliced(
     x,             # (n,) or (n, d): what has a shape and slices
     rows,          # in a slice; None: about 4 million numbers
@@ -144,12 +154,7 @@ def sliced(
     """The parts of one array, and what reads them.
 
     Raises TypeError for what has no slices, ValueError for no rows."""
-    shape = getattr(x, "shape", ())
-    if len(shape) not in (1, 2):
-        more = f" of shape {shape}" if shape else ""
-        raise TypeError("x must be an array of shape (n,) or (n, d); "
-                        f"got {shown(x)}{more}")
-    refuse_unknown(x, shape)
+    shape = shape_of(x)
     n, width = shape[0], int(np.prod(shape[1:]))
     if not n * width:
         raise ValueError(f"x must not be empty; got shape {shape}")
