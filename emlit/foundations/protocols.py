@@ -66,7 +66,9 @@ class Source(Protocol):
 class Kernel(Protocol):
     "How one batch is summed, offered by a family that knows a faster way than row by row."
     def __call__(self, x, w) -> tuple:
-        "The log-likelihood, the statistics, and which rows it leaves to the exact way."
+        """The log-likelihood, the statistics, and which rows it leaves to the exact way.
+
+        None if its sums lost too much to rounding: then the exact way does all rows."""
 
 # %% ../../nbs/inside_contracts.ipynb #6d998939
 @runtime_checkable
