@@ -214,6 +214,10 @@ def test_objects_are_asked_and_not_their_classes(every):
     assert sum(len(type_tests(m)) for m in each) <= 18
 
 
+def test_no_code_reads_the_text_of_an_error(every):
+    assert not [f"{m}:{n.lineno}" for m in every.values() for n in parsed_messages(m)], "errors have fields"
+
+
 def test_a_structure_is_an_object_and_no_word(every):
     assert sum(len(string_tests(m)) for m in every.values()) < 10
 
