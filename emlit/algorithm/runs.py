@@ -29,7 +29,8 @@ def log_prior_of(prior):
     "The function of a model that EM climbs beside ℓ. Raises TypeError for what is no prior."
     if prior is None: return no_prior
     if hasattr(prior, "log_prob"): return prior.log_prob
-    raise TypeError(f"prior must have log_prob; got {shown(prior)}")
+    raise TypeError("prior must have log_prob; "
+                    f"got an object of type {type(prior).__name__}")
 
 def climbs(model) -> bool:
     "False if an M-step of the model does not maximise, so that ℓ may fall."
