@@ -124,7 +124,7 @@ class EmlitRows(Emlit):
     default = None
 
     def refuses(self, case): return None if case.d == 1 else "with several columns that is what emlit does anyway"
-    def options(self): return super().options() | {"engine": "numpy"}
+    def options(self): return super().options() | {"squash": False}
 
 
 class EmlitNumba(Emlit):
@@ -140,7 +140,7 @@ class EmlitNumba(Emlit):
         if case.d > 3 * case.K or case.d > 36: return "with so many columns both engines do the same"
         return super().refuses(case)
 
-    def options(self): return super().options() | {"engine": "numba"}
+    def options(self): return super().options() | {"engine": "numba", "squash": False}
 
 
 class Sklearn(Peer):

@@ -302,7 +302,7 @@ def test_a_collapse_is_told_the_same_way():
 def test_estimators(numbers):
     X = numbers[:, None]
     a = GaussianMixture(2, random_state=0).fit(X)
-    b = GaussianMixture(2, random_state=0, engine="numpy").fit(X)
+    b = GaussianMixture(2, random_state=0, squash=False).fit(X)
     np.testing.assert_allclose(a.lower_bound_, b.lower_bound_, rtol=1e-9)
     np.testing.assert_allclose(a.means_, b.means_, rtol=1e-3)
     np.testing.assert_allclose(a.lower_bound_, a.score(X), rtol=1e-13) # ℓ is that of all data
@@ -397,7 +397,7 @@ def test_parts_are_read_a_few_times_only(numbers):
 
 def test_an_estimator_and_parts(numbers):
     a = GaussianMixture(2, random_state=0).fit(Chunks.slices(numbers[:, None], rows=7000))
-    b = GaussianMixture(2, random_state=0, engine="numpy").fit(numbers[:, None])
+    b = GaussianMixture(2, random_state=0, squash=False).fit(numbers[:, None])
     np.testing.assert_allclose(a.lower_bound_, b.lower_bound_, rtol=1e-8)
 
 
