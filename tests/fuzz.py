@@ -27,6 +27,7 @@ import scipy.sparse
 
 import emlit
 from emlit.algorithm.stopping import blur
+from emlit.foundations.errors import Refused
 from emlit import Prior
 from emlit import Degenerate, Gamma, Mixture, MultivariateNormal, Normal, fit, scale_floor, starts
 from problems import STRUCTURES, Problem, moved_mixture
@@ -177,7 +178,7 @@ def examine(a, x, trace, given):
 
 def clear(error, names):
     "Whether an error is documented and names an argument."
-    return type(error) in (ValueError, TypeError, Degenerate) and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", str(error)) for n in names)
+    return (type(error) in (ValueError, TypeError, Degenerate) or isinstance(error, Refused)) and any(re.search(rf"(?<!\w){re.escape(n)}(?!\w)", str(error)) for n in names)
 
 
 def answers(a, x, model, given):
