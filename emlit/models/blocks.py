@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NO_DATA', 'AT_ONCE', 'as_blocks', 'as_weights', 'columns_of', 'read_rows', 'read_or_say_how', 'supported',
-           'given_columns', 'families_of', 'cells', 'require_possible', 'require_data', 'require_expectation',
-           'maximised', 'draw_each', 'SideBySide']
+           'given_columns', 'given_values', 'families_of', 'cells', 'require_possible', 'require_data',
+           'require_expectation', 'maximised', 'draw_each', 'SideBySide']
 
 # %% ../../nbs/inside_blocks.ipynb #9067738e
 from dataclasses import fields, replace
@@ -116,6 +116,19 @@ def given_columns(
     given = as_columns(columns, shape[0])
     if len(given) < shape[0]: return given
     raise ValueError(f"columns must leave at least one of the {shape[0]} columns; got {columns!r}")
+
+# %% ../../nbs/inside_blocks.ipynb #3a875be6
+def given_values(
+    blocks,  # the families
+    columns, # numbers of columns
+    values,  # a value for each
+) -> tuple:  # numbers and values, (m,) each
+    "Read columns and their values. Raises ValueError unless there is one for each."
+    given = given_columns(blocks, columns)
+    values = np.atleast_1d(as_array(values, "values", ndim=(0, 1)))
+    if len(values) == len(given): return given, values
+    raise InvalidValue("values", f"must hold one value for each of the {len(given)} columns; "
+                                 f"got {len(values)}")
 
 # %% ../../nbs/inside_blocks.ipynb #ea117809
 def families_of(

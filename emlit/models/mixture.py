@@ -13,9 +13,9 @@ from functools import partial, reduce
 import numpy as np
 
 from ..foundations.arrays import calm, each_row
-from ..foundations.errors import Impossible, InvalidValue
-from ..foundations.reading import as_array, as_dtype, as_engine, as_sample_weight
-from .blocks import (SideBySide, as_blocks, as_weights, given_columns, maximised,
+from ..foundations.errors import Impossible
+from ..foundations.reading import as_dtype, as_engine, as_sample_weight
+from .blocks import (SideBySide, as_blocks, as_weights, given_values, maximised,
                                  require_data, require_expectation)
 from .model import frozen_names, names_within
 from .parts import (Score, by_kernel, by_pattern, in_parts, largest, log_densities,
@@ -226,11 +226,7 @@ class Mixture(SideBySide):
         Raises ValueError for values that the model holds for impossible, for columns that are not
         there, and if no other column is left.
         Source: Bishop, Pattern Recognition and Machine Learning (2006), sections 2.3.1 and 9.2."""
-        given = given_columns(self.components, columns)
-        values = np.atleast_1d(as_array(values, "values", ndim=(0, 1)))
-        if len(values) != len(given):
-            what = f"must hold one value for each of the {len(given)} columns; got {len(values)}"
-            raise InvalidValue("values", what)
+        given, values = given_values(self.components, columns, values)
         try: r = self.marginal(given).responsibilities(values[None])
         except ValueError as error:
             what = f"must be possible under the model; got {values} for columns {given}"
