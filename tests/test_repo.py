@@ -195,7 +195,7 @@ def lint(tmp_path_factory):
     return {name: [s for s in done.stdout.splitlines() if s.startswith(f"{name}:")] for name in BOOKS}
 
 
-@pytest.mark.parametrize("name", [n for n in BOOKS if n != "16_scale.ipynb"])
+@each_notebook
 def test_code_is_tidy(lint, name):
     assert not lint[name], "see [tool.ruff] in pyproject.toml: lines of at most 100 characters, and no import in vain"
 

@@ -172,10 +172,9 @@ class Mixture(SideBySide):
     def loglik(self, x, sample_weight=None, labels=None, missing=None) -> float:
         """The log-likelihood ℓ: the (weighted) sum of log p(x_i), in nats; of log p(x_i, z_i) where
         a label z_i is known. x may be a Source."""
-        work = partial(self._part_loglik, labels, missing)
-        return as_source(x, sample_weight, labels).total(work)
+        return as_source(x, sample_weight, labels).total(partial(self._loglik_of, labels, missing))
 
-    def _part_loglik(self, labels, missing, x, w):
+    def _loglik_of(self, labels, missing, x, w):
         batch = self.read(x, w, labels, missing)
         log_p, w = self.log_prob(batch), as_sample_weight(batch.weight, len(batch.x))
         return float((log_p[w > 0] * w[w > 0]).sum())
@@ -199,8 +198,7 @@ class Mixture(SideBySide):
         batch, dtype = self.read(x, sample_weight, labels, missing), as_dtype(dtype)
         found = by_kernel(self, batch, dtype, as_engine(engine, dtype))
         if found is None: return exact_e_step(self, batch)
-        loglik, stats, left = found
-        fast = Expectation(loglik, (stats,))
+        fast, left = Expectation(found[0], (found[1],)), found[2]
         return fast + exact_e_step(self, batch, left) if len(left) else fast
 
     @calm
@@ -215,9 +213,8 @@ class Mixture(SideBySide):
         stats, counts = with_prior(self, expectation, prior, frozen)
         require_data(self, np.concatenate([s.weight for s in stats]), frozen)
         weights = self.weights if "weights" in frozen else counts / counts.sum()
-        held = [names_within(frozen, name) for name in self.blocks()]
-        return self.estimate(weights, [maximised(self.components, i, s, names)
-                                       for i, (s, names) in enumerate(zip(stats, held))])
+        return self.estimate(weights, [maximised(self.components, i, s, names_within(frozen, name))
+                                       for i, (s, name) in enumerate(zip(stats, self.blocks()))])
 
     @calm
     def conditional(self, columns, values) -> "Mixture":
