@@ -99,7 +99,7 @@ def test_one_rule_serves_many_runs_at_once():
     for x in em(coins, heads, max_iter=20): alone, _ = rule.step(alone, x.loglik, 5)
     assert a == alone
 
-@pytest.mark.parametrize("bad", ["soon", 3, True, Aitken, LastGain, [], object()], ids=str)
+@pytest.mark.parametrize("bad", ["soon", 3, True, Aitken, LastGain, [], object()], ids=lambda v: type(v).__name__)
 def test_what_is_no_rule_is_refused(bad):
     with pytest.raises(ValueError, match="stop must be None, 'aitken', 'gain', a StoppingRule"): fit(coins, heads, stop=bad)
 
@@ -129,7 +129,7 @@ def test_names_stand_for_values(name, value):
     a, b = (fit(winter, deaths, sample_weight=days, accelerate=x) for x in (name, value))
     assert a == b and a.message == b.message
 
-@pytest.mark.parametrize("value", [Anderson(), SQUAREM(), Anderson(patient=True), Anderson(window=3, cap=4.0, adapt=False)], ids=str)
+@pytest.mark.parametrize("value", [Anderson(), SQUAREM(), Anderson(patient=True), Anderson(window=3, cap=4.0, adapt=False)], ids=lambda v: type(v).__name__)
 def test_an_accelerator_by_hand_goes_where_fit_goes(value):
     "Stored and taken up after each step, and from the same state twice."
     em_map = times()
@@ -189,7 +189,7 @@ def test_what_has_init_and_step_will_do():
     assert mine == plain
     assert fit(mine.model, heads, earlier=mine, accelerate=Plain(), max_iter=3).converged
 
-@pytest.mark.parametrize("bad", [Anderson, SQUAREM, 0, [], object()], ids=str)
+@pytest.mark.parametrize("bad", [Anderson, SQUAREM, 0, [], object()], ids=lambda v: type(v).__name__)
 def test_what_is_no_accelerator_is_refused(bad):
     with pytest.raises(ValueError, match="accelerate must be one of None, 'squarem', 'anderson', 'auto'; got"): fit(coins, heads, accelerate=bad)
 
