@@ -312,6 +312,7 @@ trace = fit(start, x, tol=0, max_iter=120, accelerate="anderson", checkpoint=sys
 np.save(sys.argv[3], trace.logliks)
 """
 
+@pytest.mark.slow
 def test_a_killed_process_loses_nothing(tmp_path):
     np.save(tmp_path / "x.npy", points)
     run = [sys.executable, "-c", SCRIPT, *(str(tmp_path / name) for name in ("x.npy", "run", "end.npy"))]

@@ -59,6 +59,7 @@ def test_dir_lists_everything_and_nothing_else():
 
 @pytest.mark.parametrize("line", ["from emlit.plots import PALETTE, plt, style", "from emlit.data import load_faithful", "from emlit.mixture import frozen_names",
                                   "from emlit.starts import kmeans, start", "from emlit.engine import cores; cores()", "import emlit; emlit.engine.cores()"])
+@pytest.mark.slow
 def test_paths_that_stay(line):
     python(line)
 

@@ -214,6 +214,7 @@ def both_plans(model):
     B, h, peak = whitening_factors(model.weights, form.whitening, precisions(form)[1], form.mean - plan.centre)
     return plan, WhitenedPlan(B, h, peak, plan.centre, plan.limit)
 
+@pytest.mark.slow
 def test_macro_blocks_of_any_length():
     "What comes last is shorter than a block, than a macro-block, or both."
     x, model = problem("full", n=5000, K=8, d=2)

@@ -417,6 +417,7 @@ def test_data_that_do_not_know_their_length():
         shape = (nan, 2)
     with pytest.raises(TypeError, match=r"x must have a known number of rows; got a Lazy without: pass its partitions, Chunks\(x.to_delayed"): Chunks.slices(Lazy())
 
+@pytest.mark.slow
 def test_dask():
     dask = pytest.importorskip("dask.dataframe")
     table = dask.from_pandas(pd.DataFrame(flowers, columns=["a", "b"]), npartitions=3)

@@ -93,6 +93,7 @@ WHOLE = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("what", WHOLE)
 @pytest.mark.parametrize("form", PLAIN | PARTS)
+@pytest.mark.slow
 def test_the_same_as_of_the_array(what, form, case):
     model = fit(case.model, case.table).model if what in ("louis", "oakes", "map", "prior", "match") else case.model
     right = WHOLE[what](model, case.table)
