@@ -104,8 +104,8 @@ class EMMap:
         model = point.model.m_step(point.expectation, **self.for_m)
         expectation = self.e_step(model, point.t + 1)
         value = expectation.loglik + float(self.log_prior(model))
-        return replace(point, model=model, expectation=expectation, objective=value,
-                       run=(*point.run[-3:], value), t=point.t + 1)
+        run = (*point.run[-3:], value)
+        return Point(model, expectation, value, run, point.slowest, point.began, point.t + 1)
 
     def propose(self, point, statistics):
         "The model that these statistics lead to, or None where the M-step refuses them."

@@ -148,9 +148,9 @@ class Task:
 
     def watched(self, run) -> Run:
         "The run with a note if what it climbs fell; one is enough."
-        if run.before is None or not self.climbs or any(n.kind == "fell" for n in run.notes):
-            return run
+        if run.before is None or not self.climbs: return run
         values = run.before.objective, run.point.objective
+        if values[1] >= values[0] or any(n.kind == "fell" for n in run.notes): return run
         return run.noted("fell", fall(*values, run.models, run.t, self.n, self.em_map.eps,
                                       self.why))
 

@@ -9,6 +9,7 @@ __all__ = ['NO_DATA', 'AT_ONCE', 'as_blocks', 'as_weights', 'columns_of', 'read_
 
 # %% ../../nbs/inside_blocks.ipynb #9067738e
 from dataclasses import fields, replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def columns_of(
     blocks, # the families
 ) -> list:  # a slice for each
     "Where each block's components stand in a table of all components."
-    ends = np.cumsum([0, *(b.n_components for b in blocks)])
+    ends = list(accumulate((b.n_components for b in blocks), initial=0))
     return [slice(a, b) for a, b in zip(ends, ends[1:])]
 
 # %% ../../nbs/inside_blocks.ipynb #f366d6f0
