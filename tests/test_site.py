@@ -28,6 +28,8 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--
 pytestmark = [pytest.mark.browser,
               pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium or Chrome on the PATH")]
 each_page = pytest.mark.parametrize("name", PAGES)
+INSIDE = [name for name in PAGES if name.startswith("inside_")]
+each_lesson = pytest.mark.parametrize("name", [name for name in PAGES if name not in INSIDE])  # those inside have all checks in one visit
 
 
 # ---------------------------------------------------------------- the site as files
@@ -142,6 +144,8 @@ class Visit:
             route.abort()
 
     def open(self, name):
+        if self.page.url == self.address + name:
+            return self.page
         self.page.goto(self.address + name, wait_until="load")
         self.page.evaluate("async () => { if (window.MathJax?.startup?.promise) await MathJax.startup.promise; await document.fonts.ready; }")
         if self.page.locator(".plotly-graph-div").count():
@@ -166,7 +170,7 @@ VISIBLE_TEXT = """() => {
 RAW = re.compile(r"\$\$?[^\s$][^$\n]*\$|\$\$|\\(?:tag|frac|sum|log|begin|theta|mathcal|text)\b|\\[\[\](]|@(?:eq|fig|sec|tbl)-|:::|\{\.callout|\]\([\w./#]+\)")
 
 
-@each_page
+@each_lesson
 def test_page_loads_and_maths_is_typeset(visit, name):
     page = visit.open(name)
     assert visit.problems == []
@@ -178,7 +182,7 @@ def test_page_loads_and_maths_is_typeset(visit, name):
     assert found is None, f"raw markup in the text: {found[0]!r}"
 
 
-@each_page
+@each_lesson
 def test_headings_skip_no_level(visit, name):
     page = visit.open(name)
     levels = page.evaluate("() => [...document.querySelectorAll('main :is(h1,h2,h3,h4,h5,h6)')]"
@@ -192,7 +196,7 @@ PICTURE = """gd => JSON.stringify([gd.data, gd.layout.shapes, gd.layout.annotati
   (k, v) => k === 'uid' || k.startsWith('_') ? undefined : ArrayBuffer.isView(v) ? Array.from(v) : v)"""
 
 
-@each_page
+@each_lesson
 def test_plotly_figures_draw_and_move(visit, name):
     page = visit.open(name)
     figures = page.locator(".plotly-graph-div")
@@ -240,7 +244,7 @@ def unfold(page):
 
 
 @pytest.mark.parametrize("visit", [360, 1280], indirect=True)
-@each_page
+@each_lesson
 def test_pages_do_not_scroll_sideways(visit, name):
     page = visit.open(name)
     unfold(page)
@@ -253,12 +257,23 @@ SCROLLING = """() => [...document.querySelectorAll('main :is(.math.display, tabl
   `${e.scrollWidth} px in ${e.clientWidth}: ${(e.querySelector('mjx-assistive-mml') || e).textContent.replace(/\\s+/g, ' ').trim().slice(0, 60)}`)"""
 
 
-@each_page
+@each_lesson
 def test_formulas_and_tables_fit_the_column(visit, name):  # at 1280 px; on a phone they scroll in their boxes
     page = visit.open(name)
     unfold(page)
     wide = page.evaluate(SCROLLING)
     assert not wide, f"{len(wide)} formulas or tables of {name} scroll:\n" + "\n".join(wide)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_page_inside(visit, name):
+    "The same checks as of a lesson, one after the other."
+    for check in (test_page_loads_and_maths_is_typeset, test_headings_skip_no_level, test_plotly_figures_draw_and_move,
+                  test_formulas_and_tables_fit_the_column, test_pages_do_not_scroll_sideways):
+        check(visit, name)
+    visit.page.set_viewport_size({"width": 360, "height": 900})
+    visit.page.goto("about:blank")  # as a phone loads it
+    test_pages_do_not_scroll_sideways(visit, name)
 
 
 @pytest.mark.parametrize("key", ["Enter", "Space"])
