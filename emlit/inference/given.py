@@ -10,7 +10,6 @@ import numpy as np
 
 from ..foundations.lazy import entr
 from ..foundations.reading import as_fitted, as_sample_weight, read_array
-from ..models.arguments import observations
 from ..models.mixture import Mixture
 from ..sources import Source, as_source
 from ..sources.source import given
@@ -32,7 +31,7 @@ def as_read(
 ):
     "The data as a mixture reads them; for any other model, as they are."
     if not isinstance(model, Mixture): return x
-    return observations(model, x, sample_weight, missing)
+    return model.read(x, sample_weight, missing=missing).x
 
 # %% ../../nbs/inside_given.ipynb #f26834de
 def as_data(

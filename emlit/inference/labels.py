@@ -13,7 +13,7 @@ import numpy as np
 from ..foundations.arrays import calm, over_rows
 from ..foundations.lazy import linear_sum_assignment
 from ..foundations.reading import as_array, as_sample_weight
-from ..models.arguments import as_mixture, mixture_and_data
+from ..models.arguments import as_mixture, mixture_and_batch
 from ..models.mixture import Mixture
 from ..sources import as_source
 
@@ -119,8 +119,8 @@ def _shared(model_a, model_b, x, missing): # → (K, K)
 
 def _shared_of_part(model_a, model_b, missing, x, w):
     w = as_sample_weight(w, len(x))[:, None]
-    read = (mixture_and_data(m, x, missing=missing) for m in (model_a, model_b))
-    a, b = (m.responsibilities(z, missing=gaps) for m, z, gaps in read)
+    read = (mixture_and_batch(m, x, missing=missing) for m in (model_a, model_b))
+    a, b = (m.responsibilities(batch) for m, batch in read)
     return over_rows(w * a, b)
 
 # %% ../../nbs/inside_labels.ipynb #9e99467d

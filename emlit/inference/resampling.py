@@ -20,7 +20,7 @@ from .given import as_read
 from .labels import aligned
 from .reports import normal_quantile
 from .tangent import entry_names, raveled
-from ..models.arguments import as_mixture, mixture_and_data
+from ..models.arguments import as_mixture, mixture_and_batch
 from ..models.mixture import log_normalise
 from ..starts.recipes import start
 
@@ -305,7 +305,7 @@ def bootstrap_lrt(
     larger model has the smaller ℓ: then it was not fitted well.
     Source: McLachlan, Applied Statistics 36 (1987), 318-324."""
     (small, large), n = _as_nested(null, alternative, options), as_count(n, "n", least=1)
-    x = mixture_and_data(null, x, sample_weight)[1]
+    x = mixture_and_batch(null, x, sample_weight)[1].x
     w = as_repeats(sample_weight, len(x))
     statistic = _statistic(small, large, x, w)
     options = {"keep": "ends", "tol": 1e-6, "max_iter": 500, "accelerate": "auto"} | options

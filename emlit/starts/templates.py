@@ -12,6 +12,7 @@ import numpy as np
 
 from ..families.family import Family
 from ..foundations.reading import as_array, as_distribution, require
+from ..models.blocks import families_among
 from ..models.mixture import Mixture
 
 # %% ../../nbs/inside_templates.ipynb #69e2443d
@@ -77,9 +78,8 @@ def as_blocks(
         return (template(family, x, K, constants),)
     if constants:
         raise TypeError(f"family must be a class where constants are given; got {family!r}")
-    blocks = (family,) if isinstance(family, Family) else family
-    if isinstance(blocks, (tuple, list)) and blocks and all(isinstance(b, Family) for b in blocks):
-        return blocks
+    blocks = families_among(family)
+    if blocks: return blocks
     raise TypeError(_NO_FAMILY.format(family))
 
 def as_start(
